@@ -1,0 +1,118 @@
+"""The values that flow through the pipe: Request, Response, and the Body of a request.
+
+All of them are immutable. A Body can be opened again and again, so a request can be sent again: whatever cannot be
+replayed is no Body, and nothing below the transfer floor ever rewinds anything.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple, Protocol
+
+Headers = Mapping[str, str]
+"""Lower-case names to values; never changed once made. A header that came twice has its values joined by ", "."""
+
+Query = tuple[tuple[str, str], ...]
+"""Names and values of a query string, as they are, not yet percent-encoded."""
+
+
+class Origin(NamedTuple):
+    """Where to connect: scheme "http" or "https", host name or address without brackets, port."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header: the scheme's own port is left out (RFC 9110 section 7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.scheme == "https" else 80) else f"{host}:{self.port}"
+
+
+class Body:
+    """What a request carries: `length` in bytes, and `open()`, a fresh reader from its start."""
+
+    length: int
+
+    def open(self) -> BinaryIO:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class BytesBody(Body):
+    """A body in memory. `view` hands out a memoryview without a copy."""
+
+    content: bytes | memoryview = b""
+
+    @property
+    def length(self) -> int:  # type: ignore[override]
+        return len(self.content)
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.content)
+
+    def __repr__(self) -> str:
+        return f"BytesBody({len(self.content)} bytes)"
+
+
+@dataclass(frozen=True)
+class FileSlice(Body):
+    """`length` bytes of the file at `path` from `offset` on. The file must not change while it is being sent."""
+
+    path: str
+    offset: int
+    length: int
+
+    def open(self) -> BinaryIO:
+        file = open(self.path, "rb")  # noqa: SIM115 - the reader is the caller's to close
+        file.seek(self.offset)
+        return file
+
+
+EMPTY = BytesBody()
+_NO_HEADERS: Headers = {}
+
+
+class Request(NamedTuple):
+    """One HTTP request, and the scope it is signed under.
+
+    path: percent-encoded, as it is sent and signed; begins with "/". query: not yet encoded.
+    headers: lower-case names; Host and Content-Length are added by sign() and the transport.
+    region, service: of the credential scope (service is "s3" or "sts", "" for what is never signed).
+    """
+
+    method: str
+    origin: Origin
+    path: str
+    query: Query = ()
+    headers: Headers = _NO_HEADERS
+    body: Body = EMPTY
+    region: str = ""
+    service: str = "s3"
+
+    def with_headers(self, headers: Headers) -> Request:
+        return self._replace(headers={**self.headers, **headers})
+
+
+class Stream(Protocol):
+    """The body of an answer as it arrives.
+
+    readinto() fills as much as has come and returns 0 only at the true end; a body shorter than announced raises
+    ConnectionDropped. close() may be called at any time, and more than once.
+    """
+
+    def read(self, size: int = -1, /) -> bytes: ...
+    def readinto(self, buffer: memoryview, /) -> int: ...
+    def close(self) -> None: ...
+
+
+class Response(NamedTuple):
+    """One HTTP answer. Either `stream` is there and the body is still to be read, or `content` is all of it."""
+
+    status: int
+    headers: Headers
+    content: bytes = b""
+    stream: Stream | None = None

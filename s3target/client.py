@@ -1,0 +1,262 @@
+"""The one loop: Client.call(operation).
+
+Read it top to bottom: the request is made from the operation and sealed once; then, for each attempt, credentials,
+clock and region are read anew, the request is signed and sent, and retry.judge says what the outcome means. No other
+layer retries a request. A Client is thread-safe and pickles without its connections.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from .errors import BadResponse, NoCredentials, S3Error, TransportError
+from .protocol import sigv4
+from .protocol.checksum import seal
+from .protocol.identity import Credentials
+from .protocol.messages import Request, Response
+from .protocol.operations.base import Locator, Operation
+from .protocol.operations.buckets import HeadBucket
+from .retry import (
+    Accept,
+    AdjustClock,
+    Redirect,
+    RenewCredentials,
+    Retry,
+    RetryPolicy,
+    RetryQuota,
+    Verdict,
+    judge,
+    unreadable,
+)
+
+_log = logging.getLogger("s3target.client")
+_FREE_RETRIES = 16
+Result = TypeVar("Result")
+
+
+class Transport(Protocol):
+    """What the loop needs of the network. send() raises TransportError only."""
+
+    def send(self, request: Request) -> Response: ...
+    def close(self) -> None: ...
+
+
+class CredentialProvider(Protocol):
+    """Where keys come from. get() gives a complete frozen value, or None to go unsigned; CredentialsError if it cannot.
+
+    invalidate(): the store refused these keys. certain: it said that they have expired. True if get() may now give
+    others, so that one more attempt makes sense.
+    """
+
+    def get(self) -> Credentials | None: ...
+    def invalidate(self, credentials: Credentials, certain: bool) -> bool: ...
+
+
+def _random() -> float:
+    """From [0, 1). Not the random module, whose state is the same in all forked children."""
+    return int.from_bytes(os.urandom(4), "big") / 2**32
+
+
+class Client:
+    """Sends operations to one store.
+
+    payload_signing: see checksum.seal(). clock: seconds since 1970. All that varies in tests is an argument.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        endpoint: Locator,
+        credentials: CredentialProvider,
+        policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
+        *,
+        payload_signing: bool | None = None,
+        checksums: bool = True,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = _random,
+    ) -> None:
+        self.transport = transport
+        self.endpoint = endpoint
+        self.credentials = credentials
+        self.policy = policy
+        self.payload_signing = payload_signing
+        self.checksums = checksums
+        self._clock, self._sleep, self._random = clock, sleep, random
+        self._quota = RetryQuota()
+        self._keys: sigv4.KeyCache = {}
+        self._regions: dict[str, str] = {}
+        self._clock_offset = 0.0
+
+    def call(self, operation: Operation[Result]) -> Result:
+        """The operation's result. ServiceError, TransportError or CredentialsError once trying again is no use."""
+        call = _Call(self, operation)
+        while True:
+            now = self._clock() + self._clock_offset
+            credentials = self._credentials(call.request)
+            outcome = self._attempt(operation, call.request, credentials, now)
+            verdict = judge(operation, outcome, now)
+            if isinstance(verdict, Accept):
+                assert isinstance(outcome, Response)
+                try:
+                    result = operation.parse(outcome)
+                except BadResponse as error:
+                    verdict = unreadable(error)
+                else:
+                    self._quota.give_back(call.paid or 1)
+                    return result
+            self._proceed(call, verdict, credentials)
+
+    def presign(self, operation: Operation[Any], expires: int = 3600) -> str:
+        """A URL for the operation that is good for `expires` seconds, or until the session that signed it ends.
+
+        ConfigError without credentials, or if expires is not from 1 to 604,800.
+        """
+        request = operation.request(self._endpoint_for(operation.bucket))
+        credentials = self._credentials(request)
+        if credentials is None:
+            raise NoCredentials("a presigned URL needs credentials; this client is anonymous")
+        return sigv4.presign(request, credentials, self._clock() + self._clock_offset, expires, self._keys)
+
+    def pause(self, retries: int, error: TransportError) -> None:
+        """Wait before retry number `retries` (from 1) of a body that broke off; raise error when they are used up."""
+        if retries >= self.policy.max_attempts:
+            raise error
+        self._sleep(self.policy.delay(retries, Retry(error), self._random()))
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Signing keys are secrets, and another machine's clock is another clock.
+        return {**self.__dict__, "_keys": {}, "_clock_offset": 0.0}
+
+    def prepare(self, operation: Operation[Any]) -> Request:
+        """The operation's request, sealed and ready to be signed."""
+        request = operation.request(self._endpoint_for(operation.bucket))
+        if request.service == "":
+            return request
+        wanted = operation.checksum if self.checksums or operation.checksum == "MD5" else None
+        return seal(request, wanted, self.payload_signing)
+
+    def _endpoint_for(self, bucket: str) -> Locator:
+        region = self._regions.get(bucket) if self._regions else None
+        return self.endpoint.in_region(region) if region else self.endpoint
+
+    def _credentials(self, request: Request) -> Credentials | None:
+        return self.credentials.get() if request.service else None
+
+    def _attempt(
+        self, operation: Operation[Any], request: Request, credentials: Credentials | None, now: float
+    ) -> Response | TransportError:
+        if credentials:
+            request = sigv4.sign(request, credentials, now, self._keys)
+        try:
+            response = self.transport.send(request)
+            if operation.streams and response.status < 300:
+                return response
+            return _with_content(response, operation.max_reply)
+        except TransportError as error:
+            return error
+
+    def _proceed(self, call: _Call, verdict: Verdict, credentials: Credentials | None) -> None:
+        """Get ready for the next attempt, or raise the verdict's error."""
+        assert not isinstance(verdict, Accept)
+        error = verdict.error
+        error.attempts = call.attempts
+        if isinstance(verdict, Retry):
+            self._pause(call, verdict)
+        elif not call.first_time(type(verdict).__name__):
+            raise error
+        elif isinstance(verdict, Redirect):
+            self._move(call, verdict)
+        elif isinstance(verdict, RenewCredentials):
+            if credentials is None or not self.credentials.invalidate(credentials, verdict.certain):
+                raise error
+        elif isinstance(verdict, AdjustClock):
+            self._clock_offset += verdict.offset
+            _log.warning("this machine's clock is %.0f s off the store's; signing by the store's", -verdict.offset)
+        else:
+            raise error
+        call.attempts += 1
+
+    def _pause(self, call: _Call, verdict: Retry) -> None:
+        if verdict.free and call.free < _FREE_RETRIES:
+            call.free += 1
+            return
+        verdict = verdict._replace(free=False)
+        call.retries += 1
+        if call.retries >= self.policy.max_attempts:
+            raise verdict.error
+        delay = self.policy.delay(call.retries, verdict, self._random())
+        paid = self._quota.take(verdict)
+        late = self.policy.deadline is not None and self._clock() + delay - call.begun > self.policy.deadline
+        if paid is None or late:
+            raise verdict.error
+        call.paid += paid
+        _log.debug("%s: %s; attempt %d in %.2f s", call.operation.name, verdict.error, call.retries + 1, delay)
+        self._sleep(delay)
+
+    def _move(self, call: _Call, verdict: Redirect) -> None:
+        bucket = call.operation.bucket
+        region = verdict.region or self._ask_region(call.operation)
+        if not region or region == call.request.region:
+            raise verdict.error
+        _log.info("bucket %s is in region %s", bucket, region)
+        self._regions[bucket] = region
+        call.request = self.prepare(call.operation)
+
+    def _ask_region(self, operation: Operation[Any]) -> str | None:
+        if isinstance(operation, HeadBucket):
+            return None
+        try:
+            return self.call(HeadBucket(operation.bucket)) or self._regions.get(operation.bucket)
+        except S3Error:
+            return self._regions.get(operation.bucket)
+
+
+class _Call:
+    """What one call remembers between its attempts."""
+
+    __slots__ = ("_seen", "attempts", "begun", "free", "operation", "paid", "request", "retries")
+
+    def __init__(self, client: Client, operation: Operation[Any]) -> None:
+        self.operation = operation
+        self.request = client.prepare(operation)
+        self.begun = client._clock()
+        self.attempts = 1
+        self.retries = self.free = self.paid = 0
+        self._seen: set[str] | None = None
+
+    def first_time(self, remedy: str) -> bool:
+        """Whether this remedy has not been tried in this call yet."""
+        self._seen = self._seen or set()
+        known = remedy in self._seen
+        self._seen.add(remedy)
+        return not known
+
+
+def _with_content(response: Response, limit: int) -> Response:
+    """response with its whole body read. BadResponse if that is over `limit` bytes."""
+    stream = response.stream
+    if stream is None:
+        return response
+    try:
+        content = stream.read(limit + 1)
+        while 0 < len(content) <= limit and (more := stream.read(limit + 1 - len(content))):
+            content += more
+        if len(content) > limit:
+            raise BadResponse(f"an answer of over {limit} bytes where a short document belongs")
+    finally:
+        stream.close()
+    return response._replace(content=content, stream=None)

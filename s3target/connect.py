@@ -1,0 +1,180 @@
+"""connect(): settings -> Client. The only place where the floors below are put together.
+
+One client per configuration: shared() hands the same client to all who ask with the same settings, so thousands of
+targets share one pool of connections and one set of credentials, and metadata services are asked once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from .client import Client, CredentialProvider, Transport
+from .credentials import Anonymous, Profiles, Sources, Static, assume_role, default_chain
+from .errors import ConfigError
+from .protocol.endpoint import Endpoint, sts_endpoint
+from .protocol.identity import Credentials
+from .protocol.operations.base import Fixed, Locator
+from .protocol.operations.sts import AssumeRole
+from .retry import RetryPolicy
+from .settings import Settings, resolve
+from .transport import HttpTransport, TransportOptions, environment_proxies
+
+_log = logging.getLogger("s3target.connect")
+_DEFAULT_REGION = "us-east-1"
+_shared: dict[object, Client] = {}
+_shared_lock = threading.Lock()
+
+
+def connect(**arguments: Any) -> Client:
+    """A client for one store.
+
+    Arguments are the names of settings.SETTINGS, most of them boto3's: region_name, endpoint_url, verify, use_ssl,
+    aws_access_key_id, aws_secret_access_key, aws_session_token, profile_name, aws_role_arn, addressing_style,
+    max_attempts, connect_timeout (seconds), ... What is not given comes from the environment, the profile, or a
+    default. Nothing is sent yet. ConfigError for a name or value that cannot be right.
+    """
+    profiles = Profiles.load(os.environ)
+    return compose(resolve(arguments, os.environ, profiles), os.environ, profiles)
+
+
+def shared(arguments: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Client:
+    """connect(), but the same client for the same settings, as long as the process lives."""
+    slot = _configuration(arguments)
+    with _shared_lock:
+        client = _shared.get(slot)
+    if client is None:
+        profiles = Profiles.load(os.environ)
+        made = compose(resolve(arguments, os.environ, profiles, origin), os.environ, profiles)
+        with _shared_lock:
+            client = _shared.setdefault(slot, made)
+    return client
+
+
+def _configuration(arguments: Mapping[str, Any]) -> object:
+    """All that decides what resolve() gives: the arguments, and the variables that hold settings."""
+    given = tuple(sorted((name, repr(value)) for name, value in arguments.items() if value is not None))
+    held = tuple(
+        sorted(
+            (name, value)
+            for name, value in os.environ.items()
+            if name.startswith(("AWS_", "BOTO")) or name.lower().endswith("_proxy") or name == "HOME"
+        )
+    )
+    return given, held
+
+
+def _new_lock_in_child() -> None:
+    global _shared_lock
+    _shared_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock_in_child)
+
+
+def compose(settings: Settings, environ: Mapping[str, str], profiles: Profiles) -> Client:
+    """The client for resolved settings."""
+    transport = HttpTransport(_transport_options(settings, environ))
+    endpoint = _endpoint(settings)
+    policy = RetryPolicy(max_attempts=settings["max_attempts"], deadline=settings["deadline"])
+    if settings["retry_mode"] == "adaptive":
+        _log.warning("retry_mode adaptive is not built yet; standard mode is used")
+    return Client(
+        transport,
+        endpoint,
+        _credentials(settings, environ, profiles, transport),
+        policy,
+        payload_signing=settings["payload_signing_enabled"],
+        checksums=settings["request_checksum_calculation"] == "when_supported",
+    )
+
+
+def _transport_options(settings: Settings, environ: Mapping[str, str]) -> TransportOptions:
+    proxies = settings["proxies"]
+    return TransportOptions(
+        connect_timeout=settings["connect_timeout"],
+        read_timeout=settings["read_timeout"],
+        verify=settings["verify"],
+        client_certificate=settings["client_certificate"],
+        proxies=environment_proxies(environ) if proxies is None else proxies,
+        max_idle=settings["max_pool_connections"],
+        tcp_keepalive=settings["tcp_keepalive"],
+    )
+
+
+def _wanted_on(settings: Settings, name: str, url: str | None) -> bool:
+    """FIPS and dual-stack choose among AWS's hosts: a variable that asks for them does not concern a custom endpoint."""
+    return bool(settings[name]) and not (url and not settings.sources[name].startswith(("argument", "luigi.cfg")))
+
+
+def _endpoint(settings: Settings) -> Endpoint:
+    url = settings["endpoint_url"] or None
+    return Endpoint(
+        region=settings["region_name"] or _DEFAULT_REGION,
+        url=url,
+        addressing_style=settings["addressing_style"],
+        dualstack=_wanted_on(settings, "use_dualstack_endpoint", url),
+        fips=_wanted_on(settings, "use_fips_endpoint", url),
+        accelerate=_wanted_on(settings, "use_accelerate_endpoint", url),
+        use_arn_region=settings["use_arn_region"],
+        us_east_1_regional=settings["us_east_1_regional_endpoint"] == "regional",
+        use_ssl=settings["use_ssl"],
+    )
+
+
+def _sts_locator(settings: Settings) -> Locator:
+    url = settings["sts_endpoint_url"] or None
+    return Fixed(
+        sts_endpoint(
+            settings["region_name"] or _DEFAULT_REGION,
+            url,
+            fips=_wanted_on(settings, "use_fips_endpoint", url),
+            dualstack=_wanted_on(settings, "use_dualstack_endpoint", url),
+            legacy_global=settings["sts_regional_endpoints"] == "legacy",
+        )
+    )
+
+
+def _credentials(
+    settings: Settings, environ: Mapping[str, str], profiles: Profiles, transport: Transport
+) -> CredentialProvider:
+    """Given keys, or nothing if anonymous, or the default chain; and the given role on top of them."""
+    if settings["anonymous"]:
+        return Anonymous()
+
+    def sts(base: CredentialProvider) -> Client:
+        return Client(transport, _sts_locator(settings), base, RetryPolicy(max_attempts=settings["max_attempts"]))
+
+    base = _given_keys(settings) or default_chain(
+        Sources(environ, profiles, settings["profile_name"], sts, _unsigned_client)
+    )
+    if not settings["aws_role_arn"]:
+        return base
+    role = AssumeRole(
+        settings["aws_role_arn"],
+        settings["aws_role_session_name"] or "s3target",
+        settings["aws_role_duration"],
+        settings["aws_role_external_id"],
+    )
+    return assume_role(sts, base, role)
+
+
+def _given_keys(settings: Settings) -> CredentialProvider | None:
+    key_id, secret = settings["aws_access_key_id"], settings["aws_secret_access_key"]
+    if bool(key_id) != bool(secret):
+        missing = "aws_secret_access_key" if key_id else "aws_access_key_id"
+        raise ConfigError(f"only half of a key is given: {missing} is missing")
+    if not key_id:
+        return None
+    source = settings.sources["aws_access_key_id"]
+    return Static(Credentials(key_id, secret, settings["aws_session_token"] or None, source=source))
+
+
+def _unsigned_client(locator: Locator, timeout: float) -> Client:
+    """For metadata services: no proxy, short patience, and the providers' own rules for trying again."""
+    transport = HttpTransport(TransportOptions(connect_timeout=timeout, read_timeout=timeout))
+    return Client(transport, locator, Anonymous(), RetryPolicy(max_attempts=1))

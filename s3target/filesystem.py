@@ -1,0 +1,229 @@
+"""What s3:// paths mean: objects, and "directories", which S3 does not have.
+
+A directory is there if any key lies below it, or a marker stands for it: `key/` or Hadoop's `key_$folder$`. Nothing
+else in the package knows of this convention. Questions are answered by as few requests as can be: an object that is
+there costs one HEAD, a miss one HEAD and one listing that shows the directory and both markers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from .client import Client
+from .errors import ConfigError, NotFound, PartialFailure
+from .protocol.messages import BytesBody
+from .protocol.operations.listing import MAX_KEYS_PER_DELETE, DeleteObjects, ListObjectsV2, ListPage
+from .protocol.operations.objects import (
+    CopySource,
+    DeleteObject,
+    HeadObject,
+    ObjectInfo,
+    PutObject,
+    WrittenObject,
+)
+from .protocol.options import ExtraArgs, headers_for
+from .protocol.xml import expressible
+from .transfer import TransferOptions, copy, run_all
+
+SCHEMES = ("s3", "s3a", "s3n")
+FOLDER_MARKER = "_$folder$"
+MAX_KEY_SIZE = 1024
+"""Bytes of UTF-8, https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+_PROBE = 32
+"""Keys asked for to see whether something is a directory: enough for it and the siblings that sort before it."""
+_NO_ARGS: ExtraArgs = {}
+
+
+class S3Path(NamedTuple):
+    """A bucket and a key; key "" is the bucket's root."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def is_root(self) -> bool:
+        return self.key in ("", "/")
+
+    @property
+    def below(self) -> str:
+        """The prefix of everything in this directory."""
+        return self.key if self.key == "" or self.key.endswith("/") else f"{self.key}/"
+
+
+def parse_path(path: Any) -> S3Path:
+    """s3://bucket/key (or s3a, s3n), every character after the bucket's slash being the key's own.
+
+    ConfigError if it is not such a path, or the key is longer than S3 allows.
+    """
+    text = str(path) if path is not None else ""
+    scheme, mark, rest = text.partition("://")
+    if not mark or scheme.lower() not in SCHEMES:
+        raise ConfigError(f"{text!r} is no S3 path; write s3://bucket/key")
+    bucket, _, key = rest.partition("/")
+    if not bucket:
+        raise ConfigError(f"{text!r} names no bucket; write s3://bucket/key")
+    if len(key.encode(errors="surrogatepass")) > MAX_KEY_SIZE:
+        raise ConfigError(f"the key of {text[:60]!r}... has over {MAX_KEY_SIZE} bytes, the most S3 takes")
+    return S3Path(bucket, key)
+
+
+class Window(NamedTuple):
+    """A span of modification times, both ends excluded; None is open. Times without a zone are taken as UTC."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def __contains__(self, moment: object) -> bool:
+        assert isinstance(moment, datetime)
+        return not (self.start and moment <= _utc(self.start)) and not (self.end and moment >= _utc(self.end))
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+class FileSystem:
+    """Paths to meanings, over one client. Thread-safe. Every method raises S3Error of errors.py."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def info(self, path: S3Path) -> ObjectInfo | None:
+        """The object at this very key, None if there is none."""
+        try:
+            return self.client.call(HeadObject(path.bucket, path.key))
+        except NotFound:
+            return None
+
+    def exists(self, path: S3Path) -> bool:
+        """Whether there is an object or a directory. A bucket's root counts as there, unasked."""
+        if path.is_root:
+            return True
+        if not path.key.endswith("/") and self.info(path):
+            return True
+        return self.isdir(path)
+
+    def isdir(self, path: S3Path) -> bool:
+        """Whether something lies below path, or a marker stands for it."""
+        if path.is_root:
+            return True
+        name = path.key.removesuffix("/")
+        page = self.client.call(ListObjectsV2(path.bucket, name, delimiter="/", max_keys=_PROBE))
+        if _shows_directory(page, name):
+            return True
+        if page.next_token is None:
+            return False
+        # Siblings that sort before it fill the page: ask for what is below, and for the marker, by name.
+        below = self.client.call(ListObjectsV2(path.bucket, f"{name}/", max_keys=1))
+        return bool(below.objects) or self.info(S3Path(path.bucket, name + FOLDER_MARKER)) is not None
+
+    def list(self, path: S3Path, window: Window | None = None) -> Iterator[ObjectInfo]:
+        """All objects below path, page by page, in the store's order."""
+        for page in self._pages(path.bucket, path.below):
+            for entry in page.objects:
+                if window is None or entry.last_modified in window:
+                    yield entry
+
+    def _pages(self, bucket: str, prefix: str) -> Iterator[ListPage]:
+        token: str | None = None
+        while True:
+            page = self.client.call(ListObjectsV2(bucket, prefix, token=token))
+            yield page
+            token = page.next_token
+            if token is None:
+                return
+
+    def write(self, path: S3Path, content: bytes, extra_args: ExtraArgs = _NO_ARGS) -> WrittenObject:
+        """One PutObject of bytes in memory."""
+        headers = headers_for("PutObject", extra_args)
+        return self.client.call(PutObject(path.bucket, path.key, BytesBody(content), headers))
+
+    def remove(self, path: S3Path) -> None:
+        """Remove the object at this very key; it need not be there."""
+        self.client.call(DeleteObject(path.bucket, path.key))
+
+    def remove_directory(self, path: S3Path) -> int:
+        """Remove all objects below path, and its markers; the number of keys removed.
+
+        All are tried. PartialFailure names those that the store would not remove.
+        """
+        failures: list[tuple[str, str, str]] = []
+        removed = 0
+        batches = _batches(self._doomed(path))
+        for keys, errors in run_all((_Removal(self.client, path.bucket, keys) for keys in batches), threads=4):
+            removed += keys - len(errors)
+            failures.extend(errors)
+        if failures:
+            raise PartialFailure(f"{len(failures)} of {removed + len(failures)} keys below {path} remain", failures)
+        return removed
+
+    def _doomed(self, path: S3Path) -> Iterator[str]:
+        marker = path.key.removesuffix("/") + FOLDER_MARKER
+        if self.info(S3Path(path.bucket, marker)):
+            yield marker
+        for entry in self.list(path):
+            yield entry.key
+
+    def copy(self, source: S3Path, destination: S3Path, options: TransferOptions) -> int:
+        """Copy one object on the server; its size in bytes. NotFound if it is not there."""
+        origin = CopySource(source.bucket, source.key)
+        return copy(self.client, origin, destination.bucket, destination.key, options)[1]
+
+    def copy_directory(
+        self, source: S3Path, destination: S3Path, options: TransferOptions, window: Window | None = None
+    ) -> tuple[int, int]:
+        """Copy all objects below source to below destination: (number, bytes). The first failure is raised."""
+        single = TransferOptions(options.part_size, 1, None, options.extra_args)
+        jobs = (
+            _Copy(self, entry, S3Path(destination.bucket, destination.below + entry.key[len(source.below) :]), single)
+            for entry in self.list(source, window)
+            if entry.key[len(source.below) :] not in ("", "/")
+        )
+        sizes = run_all(jobs, threads=options.threads or 16)
+        return len(sizes), sum(sizes)
+
+
+def _shows_directory(page: ListPage, name: str) -> bool:
+    return f"{name}/" in page.prefixes or any(entry.key in (f"{name}/", name + FOLDER_MARKER) for entry in page.objects)
+
+
+def _batches(keys: Iterator[str]) -> Iterator[tuple[str, ...]]:
+    batch: list[str] = []
+    for key in keys:
+        batch.append(key)
+        if len(batch) == MAX_KEYS_PER_DELETE:
+            yield tuple(batch)
+            batch.clear()
+    if batch:
+        yield tuple(batch)
+
+
+class _Removal(NamedTuple):
+    """A job: remove these keys. Gives their number, and (key, code, message) of those that stayed."""
+
+    client: Client
+    bucket: str
+    keys: tuple[str, ...]
+
+    def __call__(self) -> tuple[int, tuple[tuple[str, str, str], ...]]:
+        plain = tuple(key for key in self.keys if expressible(key))
+        for key in self.keys:
+            if not expressible(key):
+                self.client.call(DeleteObject(self.bucket, key))
+        errors = self.client.call(DeleteObjects(self.bucket, plain)).errors if plain else ()
+        return len(self.keys), errors
+
+
+class _Copy(NamedTuple):
+    filesystem: FileSystem
+    entry: ObjectInfo
+    destination: S3Path
+    options: TransferOptions
+
+    def __call__(self) -> int:
+        return self.filesystem.copy(S3Path(self.entry.bucket, self.entry.key), self.destination, self.options)

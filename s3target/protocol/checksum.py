@@ -1,0 +1,183 @@
+"""Checksums of what goes out and what comes in.
+
+seal() puts them on a request, once per call, since the body does not change between attempts: Content-MD5 where S3
+insists, else a CRC32 in a plain header, and the payload hash that SigV4 wants. No trailers and no chunked bodies: most
+look-alikes refuse them. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from ..errors import ChecksumMismatch, ConfigError, Truncated
+from .messages import Body, BytesBody, Request, Stream
+from .sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD
+
+_PIECE = 1 << 20
+_FLAG = "x-amz-sdk-checksum-algorithm"
+
+
+class Digest(Protocol):
+    def update(self, piece: bytes | memoryview, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+class Crc32:
+    """zlib's CRC32 with hashlib's verbs."""
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def update(self, piece: bytes | memoryview, /) -> None:
+        self.value = zlib.crc32(piece, self.value)
+
+    def digest(self) -> bytes:
+        return self.value.to_bytes(4, "big")
+
+
+def _md5() -> Digest:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _sha1() -> Digest:
+    return hashlib.sha1(usedforsecurity=False)
+
+
+ALGORITHMS: dict[str, Callable[[], Digest]] = {"CRC32": Crc32, "SHA1": _sha1, "SHA256": hashlib.sha256}
+"""S3's checksum algorithms that the standard library computes at C speed, by the names of the API."""
+
+
+def digest_body(body: Body, *digests: Digest) -> None:
+    """Feed the whole body to all digests in one pass. Truncated if it is shorter than it says."""
+    if isinstance(body, BytesBody):
+        for digest in digests:
+            digest.update(body.content)
+        return
+    buffer = memoryview(bytearray(min(_PIECE, max(1, body.length))))
+    left = body.length
+    with body.open() as reader:
+        while left:
+            got = reader.readinto(buffer[: min(left, len(buffer))])  # type: ignore[attr-defined]
+            if not got:
+                raise Truncated(f"{body} ends {left} bytes early; was the file changed while it was sent?")
+            for digest in digests:
+                digest.update(buffer[:got])
+            left -= got
+
+
+def seal(request: Request, checksum: str | None, payload_signing: bool | None = None) -> Request:
+    """request with its checksum header and x-amz-content-sha256.
+
+    checksum: what the operation calls for: "MD5" (Content-MD5, compulsory), "CRC32" (or another that the request's own
+    x-amz-sdk-checksum-algorithm names), or None. payload_signing: True hashes the payload always, False never; None by
+    botocore's rule: on plain http always, on https unless a checksum protects the body already.
+    """
+    digests: dict[str, Digest] = {}
+    name = _checksum_header(request, checksum)
+    if name == "content-md5":
+        digests[name] = _md5()
+    elif name:
+        digests[name] = ALGORITHMS[name.rpartition("-")[2].upper()]()
+    covered = bool(name) or any(_is_checksum(header) for header in request.headers)
+    signed = payload_signing
+    if signed is None:
+        signed = request.origin.scheme != "https" or not covered or checksum == "MD5"
+    sha256 = hashlib.sha256() if signed and request.body.length else None
+    digest_body(request.body, *digests.values(), *([sha256] if sha256 else []))
+    headers = {header: b64encode(digest.digest()).decode() for header, digest in digests.items()}
+    unhashed = EMPTY_SHA256 if not request.body.length else UNSIGNED_PAYLOAD
+    headers["x-amz-content-sha256"] = sha256.hexdigest() if sha256 else unhashed
+    return request.with_headers(headers)
+
+
+def _is_checksum(header: str) -> bool:
+    return header == "content-md5" or (header.startswith("x-amz-checksum-") and not header.endswith(("-type", "-mode")))
+
+
+def _checksum_header(request: Request, checksum: str | None) -> str | None:
+    """The header that seal() is to fill in, None if there is none or the caller gave the value."""
+    if checksum is None or any(_is_checksum(header) for header in request.headers):
+        return None
+    if checksum == "MD5":
+        return "content-md5"
+    algorithm = request.headers.get(_FLAG, checksum)
+    if algorithm not in ALGORITHMS:
+        raise ConfigError(
+            f"ChecksumAlgorithm={algorithm!r} cannot be computed on the standard library; "
+            f"use one of {', '.join(ALGORITHMS)}, or pass the value itself as Checksum{algorithm}=..."
+        )
+    return f"x-amz-checksum-{algorithm.lower()}"
+
+
+def crc32_combine(parts: Iterable[tuple[int, int]]) -> int:
+    """The CRC32 of joined pieces from (crc32, length) of each, without their bytes.
+
+    Appending n zero bytes is a linear map over GF(2), applied by square and multiply over 32x32 bit matrices.
+    """
+    total = 0
+    for crc, length in parts:
+        total = _append_zeros(total, length) ^ crc
+    return total
+
+
+def _append_zeros(crc: int, length: int) -> int:
+    # One zero bit shifts the reflected register right; three squarings make that one byte.
+    matrix = [0xEDB88320] + [1 << bit for bit in range(31)]
+    for _ in range(3):
+        matrix = _square(matrix)
+    while length and crc:
+        if length & 1:
+            crc = _times(matrix, crc)
+        length >>= 1
+        if length:
+            matrix = _square(matrix)
+    return crc
+
+
+def _times(matrix: list[int], vector: int) -> int:
+    product = 0
+    for column in matrix:
+        if vector & 1:
+            product ^= column
+        vector >>= 1
+    return product
+
+
+def _square(matrix: list[int]) -> list[int]:
+    return [_times(matrix, column) for column in matrix]
+
+
+class VerifyingStream:
+    """A Stream that compares what it handed out with a checksum of the store, and raises at the end if they differ.
+
+    ChecksumMismatch comes in place of the end-of-stream 0, so no reader can take the bytes for whole.
+    """
+
+    def __init__(self, stream: Stream, algorithm: str, expected: str, name: str) -> None:
+        self._stream = stream
+        self._digest = ALGORITHMS[algorithm]()
+        self._expected = b64decode(expected)
+        self._name = name
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        got = self._stream.readinto(buffer)
+        if got:
+            self._digest.update(buffer[:got])
+        elif len(buffer) and self._digest.digest() != self._expected:
+            raise ChecksumMismatch(f"{self._name}: the bytes that came do not have the checksum that was stored")
+        return got
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._stream.read(size)
+        if piece:
+            self._digest.update(piece)
+        if (size < 0 or (size and not piece)) and self._digest.digest() != self._expected:
+            raise ChecksumMismatch(f"{self._name}: the bytes that came do not have the checksum that was stored")
+        return piece
+
+    def close(self) -> None:
+        self._stream.close()

@@ -1,0 +1,97 @@
+"""Percent-encoding and timestamps, exactly as SigV4 wants them.
+
+The encoded path and query made here are both what is signed and what is sent: nothing encodes a second time.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+from ..errors import ConfigError
+from .messages import Query
+
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+_ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def percent_encode(text: str, safe: bytes = b"") -> str:
+    """text as UTF-8 with every byte but letters, digits, "-._~" and those of `safe` as %XX."""
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"{text!r} has no UTF-8 form (a lone surrogate at {error.start}), so S3 cannot store it"
+        ) from None
+    if not raw.translate(None, _UNRESERVED + safe):
+        return text
+    return "".join([chr(byte) if byte in safe else _ENCODED[byte] for byte in raw])
+
+
+def encode_key(key: str) -> str:
+    """An object key as the path of a URL. "//", "." and ".." stay: to S3 they are characters like any other."""
+    return percent_encode(key, b"/")
+
+
+def query_string(query: Query) -> str:
+    """The canonical query string: encoded, sorted by encoded name, then value. "" for no query."""
+    if not query:
+        return ""
+    pairs = sorted([(percent_encode(name), percent_encode(value)) for name, value in query])
+    return "&".join([f"{name}={value}" for name, value in pairs])
+
+
+def percent_decode(text: str, plus_is_space: bool = True) -> str:
+    """Undo percent-encoding. In listings some stores write a space as "+", and all write "+" as %2B."""
+    if plus_is_space:
+        text = text.replace("+", " ")
+    if "%" not in text:
+        return text
+    head, *rest = text.encode().split(b"%")
+    pieces = [head]
+    for piece in rest:
+        try:
+            pieces.append(bytes([int(piece[:2], 16)]) + piece[2:])
+        except ValueError:
+            pieces.append(b"%" + piece)
+    return b"".join(pieces).decode(errors="surrogateescape")
+
+
+def amz_timestamp(now: float) -> str:
+    """now (seconds since 1970) as YYYYMMDD'T'HHMMSS'Z'."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+
+
+def parse_timestamp(text: str) -> datetime:
+    """An ISO 8601 time of an S3 or STS document, in UTC; any number of fraction digits. ValueError if it is none."""
+    text = text.strip()
+    base, offset = (text[:-1], "+00:00") if text[-1:] in ("Z", "z") else (text, "")
+    day, _, clock = base.partition("T")
+    whole, dot, fraction = clock.partition(".")
+    if dot and not offset:
+        digits = len(fraction) - len(fraction.lstrip("0123456789"))
+        fraction, offset = fraction[:digits], fraction[digits:]
+    stamp = datetime.fromisoformat(f"{day}T{whole}{'.' + fraction[:6].ljust(6, '0') if fraction else ''}{offset}")
+    return stamp.astimezone(timezone.utc) if stamp.tzinfo else stamp.replace(tzinfo=timezone.utc)
+
+
+def parse_http_date(text: str) -> datetime:
+    """An HTTP date such as "Sun, 22 Nov 2026 20:15:00 GMT" (RFC 9110 section 5.6.7). ValueError if it is none.
+
+    Not email.utils: importing it costs more than a whole request.
+    """
+    fields = text.replace("-", " ").split()
+    if len(fields) < 5 or fields[2] not in _MONTHS:
+        raise ValueError(f"not an HTTP date: {text!r}")
+    hour, minute, second = (int(field) for field in fields[4].split(":"))
+    month = _MONTHS.index(fields[2]) + 1
+    return datetime(int(fields[3]), month, int(fields[1]), hour, minute, second, tzinfo=timezone.utc)
+
+
+def http_date(moment: datetime) -> str:
+    """The inverse of parse_http_date, for a moment with a time zone."""
+    utc = moment.astimezone(timezone.utc)
+    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[utc.weekday()]
+    return f"{day}, {utc.day:02d} {_MONTHS[utc.month - 1]} {utc.year:04d} {utc:%H:%M:%S} GMT"

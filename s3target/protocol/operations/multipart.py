@@ -1,0 +1,229 @@
+"""The multipart family. An upload id is either completed or aborted; seeing to that is transfer's work.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+
+from ...errors import BadResponse
+from ..encoding import parse_timestamp, percent_decode
+from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
+from ..xml import Markup, build
+from .base import Locator, Operation, document, s3_request, unquoted
+from .objects import ByteRange, CopySource, WrittenObject
+
+_NO_HEADERS: Headers = {}
+
+
+class Part(NamedTuple):
+    """A part that is up: number from 1, ETag without quotes, size in bytes (0 where unknown)."""
+
+    number: int
+    e_tag: str
+    size: int = 0
+    checksum: str | None = None
+
+
+class PartPage(NamedTuple):
+    parts: list[Part]
+    next_marker: int | None
+
+
+class Upload(NamedTuple):
+    """An upload that was begun and neither completed nor aborted."""
+
+    key: str
+    upload_id: str
+    initiated: datetime
+
+
+class UploadPage(NamedTuple):
+    uploads: list[Upload]
+    next_key_marker: str | None
+    next_upload_id_marker: str | None
+
+
+@dataclass(frozen=True)
+class CreateMultipartUpload(Operation[str]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html; gives the upload id."""
+
+    bucket: str
+    key: str
+    headers: Headers = _NO_HEADERS
+
+    def request(self, endpoint: Locator) -> Request:
+        return s3_request(endpoint, "POST", self, (("uploads", ""),), self.headers)
+
+    def parse(self, response: Response) -> str:
+        upload_id = document(response, "InitiateMultipartUploadResult").get("UploadId")
+        if not upload_id:
+            raise BadResponse("CreateMultipartUpload was answered without an UploadId")
+        return upload_id
+
+
+def _part_query(upload_id: str, number: int) -> Query:
+    return (("partNumber", str(number)), ("uploadId", upload_id))
+
+
+@dataclass(frozen=True)
+class UploadPart(Operation[Part]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html"""
+
+    checksum: ClassVar[str | None] = "CRC32"
+    bucket: str
+    key: str
+    upload_id: str
+    number: int
+    body: Body = EMPTY
+    headers: Headers = _NO_HEADERS
+
+    def request(self, endpoint: Locator) -> Request:
+        return s3_request(endpoint, "PUT", self, _part_query(self.upload_id, self.number), self.headers, self.body)
+
+    def parse(self, response: Response) -> Part:
+        e_tag = unquoted(response.headers.get("etag", ""))
+        if not e_tag:
+            raise BadResponse("UploadPart was answered without an ETag")
+        return Part(self.number, e_tag, self.body.length, response.headers.get("x-amz-checksum-crc32"))
+
+
+@dataclass(frozen=True)
+class UploadPartCopy(Operation[Part]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
+
+    The answer must hold a CopyPartResult with an ETag: rclone says 200 without one and copies nothing.
+    """
+
+    may_fail_in_200: ClassVar[bool] = True
+    source: CopySource
+    bucket: str
+    key: str
+    upload_id: str
+    number: int
+    byte_range: ByteRange
+    headers: Headers = _NO_HEADERS
+
+    def request(self, endpoint: Locator) -> Request:
+        headers = {
+            **self.headers,
+            "x-amz-copy-source": str(self.source),
+            "x-amz-copy-source-range": str(self.byte_range),
+        }
+        return s3_request(endpoint, "PUT", self, _part_query(self.upload_id, self.number), headers)
+
+    def parse(self, response: Response) -> Part:
+        result = document(response, "CopyPartResult")
+        e_tag = unquoted(result.get("ETag"))
+        if not e_tag:
+            raise BadResponse("UploadPartCopy was answered without an ETag; the part was not copied")
+        size = (self.byte_range.last or 0) - self.byte_range.first + 1
+        return Part(self.number, e_tag, size, result.get("ChecksumCRC32") or None)
+
+
+@dataclass(frozen=True)
+class CompleteMultipartUpload(Operation[WrittenObject]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html"""
+
+    may_fail_in_200: ClassVar[bool] = True
+    bucket: str
+    key: str
+    upload_id: str
+    parts: tuple[Part, ...]
+    headers: Headers = _NO_HEADERS
+
+    def request(self, endpoint: Locator) -> Request:
+        body = BytesBody(build(("CompleteMultipartUpload", [_part_markup(part) for part in self.parts])))
+        headers = {**self.headers, "content-type": "application/xml"}
+        return s3_request(endpoint, "POST", self, (("uploadId", self.upload_id),), headers, body)
+
+    def parse(self, response: Response) -> WrittenObject:
+        result = document(response, "CompleteMultipartUploadResult")
+        version_id = response.headers.get("x-amz-version-id")
+        return WrittenObject(unquoted(result.get("ETag")), version_id, response.headers)
+
+
+def _part_markup(part: Part) -> Markup:
+    checksum: list[Markup] = [("ChecksumCRC32", part.checksum)] if part.checksum else []
+    return "Part", [*checksum, ("ETag", f'"{part.e_tag}"'), ("PartNumber", str(part.number))]
+
+
+@dataclass(frozen=True)
+class AbortMultipartUpload(Operation[None]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html"""
+
+    bucket: str
+    key: str
+    upload_id: str
+    headers: Headers = _NO_HEADERS
+
+    def request(self, endpoint: Locator) -> Request:
+        return s3_request(endpoint, "DELETE", self, (("uploadId", self.upload_id),), self.headers)
+
+    def parse(self, response: Response) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class ListParts(Operation[PartPage]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html"""
+
+    bucket: str
+    key: str
+    upload_id: str
+    marker: int = 0
+    headers: Headers = _NO_HEADERS
+
+    def request(self, endpoint: Locator) -> Request:
+        marker: Query = (("part-number-marker", str(self.marker)),) if self.marker else ()
+        return s3_request(endpoint, "GET", self, (*marker, ("uploadId", self.upload_id)), self.headers)
+
+    def parse(self, response: Response) -> PartPage:
+        root = document(response, "ListPartsResult")
+        try:
+            parts = [
+                Part(int(entry.get("PartNumber")), unquoted(entry.get("ETag")), int(entry.get("Size") or 0))
+                for entry in root.all("Part")
+            ]
+            marker = int(root.get("NextPartNumberMarker")) if root.get("IsTruncated") == "true" else None
+        except ValueError as error:
+            raise BadResponse(f"a list of parts that cannot be read: {error}") from None
+        return PartPage(parts, marker)
+
+
+@dataclass(frozen=True)
+class ListMultipartUploads(Operation[UploadPage]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html"""
+
+    max_reply: ClassVar[int] = 16 << 20
+    bucket: str
+    prefix: str = ""
+    key_marker: str = ""
+    upload_id_marker: str = ""
+    headers: Headers = _NO_HEADERS
+
+    def request(self, endpoint: Locator) -> Request:
+        optional = (
+            ("key-marker", self.key_marker),
+            ("prefix", self.prefix),
+            ("upload-id-marker", self.upload_id_marker),
+        )
+        given = tuple((name, value) for name, value in optional if value)
+        return s3_request(endpoint, "GET", self, (("encoding-type", "url"), ("uploads", ""), *given), self.headers)
+
+    def parse(self, response: Response) -> UploadPage:
+        root = document(response, "ListMultipartUploadsResult")
+        decode = percent_decode if root.get("EncodingType") == "url" else str
+        try:
+            uploads = [
+                Upload(decode(entry.get("Key")), entry.get("UploadId"), parse_timestamp(entry.get("Initiated")))
+                for entry in root.all("Upload")
+            ]
+        except ValueError as error:
+            raise BadResponse(f"a list of uploads that cannot be read: {error}") from None
+        if root.get("IsTruncated") != "true":
+            return UploadPage(uploads, None, None)
+        return UploadPage(uploads, decode(root.get("NextKeyMarker")), root.get("NextUploadIdMarker"))

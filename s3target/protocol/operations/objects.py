@@ -1,0 +1,238 @@
+"""One object: GetObject, HeadObject, PutObject, DeleteObject, CopyObject.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+
+from ...errors import BadResponse
+from ..encoding import parse_http_date, parse_timestamp, percent_encode
+from ..messages import EMPTY, Body, Headers, Query, Request, Response, Stream
+from .base import Locator, Operation, document, s3_request, unquoted
+
+_NO_HEADERS: Headers = {}
+
+
+class ObjectInfo(NamedTuple):
+    """What the store tells of an object.
+
+    size: bytes. e_tag: without quotes. modified: the store's own text, see last_modified. headers: of the answer,
+    empty where the object was found in a listing.
+    """
+
+    bucket: str
+    key: str
+    size: int
+    e_tag: str = ""
+    modified: str = ""
+    storage_class: str = "STANDARD"
+    headers: Headers = _NO_HEADERS
+
+    @property
+    def last_modified(self) -> datetime:
+        """In UTC, with its time zone. Parsed when asked for: most who list never ask."""
+        return parse_http_date(self.modified) if "," in self.modified else parse_timestamp(self.modified)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The user's own metadata, names without "x-amz-meta-"."""
+        prefix = "x-amz-meta-"
+        return {name[len(prefix) :]: value for name, value in self.headers.items() if name.startswith(prefix)}
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "")
+
+    @property
+    def version_id(self) -> str | None:
+        return self.headers.get("x-amz-version-id")
+
+
+class ByteRange(NamedTuple):
+    """first to last byte, both included, counted from 0; last None: to the end."""
+
+    first: int
+    last: int | None = None
+
+    def __str__(self) -> str:
+        return f"bytes={self.first}-{'' if self.last is None else self.last}"
+
+
+class ObjectStream(NamedTuple):
+    """The answer to GetObject: `length` bytes of the object from `first` on, still to be read from stream.
+
+    info.size is the size of the whole object.
+    """
+
+    info: ObjectInfo
+    first: int
+    length: int | None
+    stream: Stream
+
+
+class WrittenObject(NamedTuple):
+    """What the store answered to a write. e_tag "" where it does not say (Ceph after a multipart upload)."""
+
+    e_tag: str
+    version_id: str | None = None
+    headers: Headers = _NO_HEADERS
+
+
+def version_query(version_id: str | None) -> Query:
+    return (("versionId", version_id),) if version_id else ()
+
+
+def _info(operation: Operation[object], headers: Mapping[str, str], size: int) -> ObjectInfo:
+    return ObjectInfo(
+        operation.bucket,
+        operation.key,
+        size,
+        unquoted(headers.get("etag", "")),
+        headers.get("last-modified", ""),
+        headers.get("x-amz-storage-class", "STANDARD"),
+        headers,
+    )
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+@dataclass(frozen=True)
+class HeadObject(Operation[ObjectInfo]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html"""
+
+    bucket: str
+    key: str
+    headers: Headers = _NO_HEADERS
+    version_id: str | None = None
+
+    def request(self, endpoint: Locator) -> Request:
+        return s3_request(endpoint, "HEAD", self, version_query(self.version_id), self.headers)
+
+    def parse(self, response: Response) -> ObjectInfo:
+        return _info(self, response.headers, _number(response.headers, "content-length") or 0)
+
+
+@dataclass(frozen=True)
+class GetObject(Operation[ObjectStream]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+
+    if_match: ETag the object must still have, without quotes.
+    """
+
+    streams: ClassVar[bool] = True
+    bucket: str
+    key: str
+    byte_range: ByteRange | None = None
+    if_match: str | None = None
+    headers: Headers = _NO_HEADERS
+    version_id: str | None = None
+
+    def request(self, endpoint: Locator) -> Request:
+        headers = dict(self.headers)
+        if self.byte_range:
+            headers["range"] = str(self.byte_range)
+        if self.if_match:
+            headers["if-match"] = f'"{self.if_match}"'
+        return s3_request(endpoint, "GET", self, version_query(self.version_id), headers)
+
+    def parse(self, response: Response) -> ObjectStream:
+        assert response.stream is not None
+        length = _number(response.headers, "content-length")
+        first, size = 0, length
+        # By Content-Range and not by status 206: rclone answers ranges with 200.
+        if content_range := response.headers.get("content-range"):
+            first, last, size = _content_range(content_range)
+            if length is not None and length != last - first + 1:
+                raise BadResponse(f"Content-Range {content_range!r} does not agree with Content-Length {length}")
+            length = last - first + 1
+        info = _info(self, response.headers, size if size is not None else -1)
+        return ObjectStream(info, first, length, response.stream)
+
+
+def _content_range(text: str) -> tuple[int, int, int | None]:
+    """first, last and size of "bytes 0-9/100" (RFC 9110 section 14.4)."""
+    unit, _, rest = text.partition(" ")
+    span, _, size = rest.partition("/")
+    first, _, last = span.partition("-")
+    if unit != "bytes" or not (first.isdigit() and last.isdigit()) or not (size.isdigit() or size == "*"):
+        raise BadResponse(f"the answer's Content-Range cannot be read: {text!r}")
+    return int(first), int(last), int(size) if size != "*" else None
+
+
+@dataclass(frozen=True)
+class PutObject(Operation[WrittenObject]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
+
+    checksum: ClassVar[str | None] = "CRC32"
+    bucket: str
+    key: str
+    body: Body = EMPTY
+    headers: Headers = _NO_HEADERS
+
+    def request(self, endpoint: Locator) -> Request:
+        return s3_request(endpoint, "PUT", self, (), self.headers, self.body)
+
+    def parse(self, response: Response) -> WrittenObject:
+        return written(response)
+
+
+def written(response: Response) -> WrittenObject:
+    headers = response.headers
+    return WrittenObject(unquoted(headers.get("etag", "")), headers.get("x-amz-version-id"), headers)
+
+
+@dataclass(frozen=True)
+class DeleteObject(Operation[None]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html"""
+
+    bucket: str
+    key: str
+    headers: Headers = _NO_HEADERS
+    version_id: str | None = None
+
+    def request(self, endpoint: Locator) -> Request:
+        return s3_request(endpoint, "DELETE", self, version_query(self.version_id), self.headers)
+
+    def parse(self, response: Response) -> None:
+        return None
+
+
+class CopySource(NamedTuple):
+    """The object a copy is made of. A bucket may be an access point's ARN."""
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+
+    def __str__(self) -> str:
+        joint = "/object/" if self.bucket.startswith("arn:") else "/"
+        version = f"?versionId={percent_encode(self.version_id)}" if self.version_id else ""
+        return f"{percent_encode(self.bucket)}{joint}{percent_encode(self.key, b'/')}{version}"
+
+
+@dataclass(frozen=True)
+class CopyObject(Operation[WrittenObject]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (objects up to 5 GiB)"""
+
+    may_fail_in_200: ClassVar[bool] = True
+    source: CopySource
+    bucket: str
+    key: str
+    headers: Headers = _NO_HEADERS
+
+    def request(self, endpoint: Locator) -> Request:
+        headers = {**self.headers, "x-amz-copy-source": str(self.source)}
+        return s3_request(endpoint, "PUT", self, (), headers)
+
+    def parse(self, response: Response) -> WrittenObject:
+        result = document(response, "CopyObjectResult")
+        version_id = response.headers.get("x-amz-version-id")
+        return WrittenObject(unquoted(result.get("ETag")), version_id, response.headers)

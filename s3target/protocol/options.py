@@ -1,0 +1,230 @@
+"""boto3's ExtraArgs names -> headers of each request.
+
+Callers write `ServerSideEncryption="aws:kms"`, as they do with boto3; here stands which header that is, and which of
+the requests of a multipart transfer carries it.
+https://boto3.amazonaws.com/v1/documentation/api/latest/reference/customizations/s3.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from ..errors import ConfigError
+from .encoding import http_date, query_string
+from .messages import Headers
+
+ExtraArgs = Mapping[str, Any]
+"""boto3's names to values."""
+
+_SSE_CUSTOMER = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
+_SOURCE_SSE = tuple(f"CopySource{name}" for name in _SSE_CUSTOMER)
+_SOURCE_CONDITIONS = (
+    "CopySourceIfMatch",
+    "CopySourceIfModifiedSince",
+    "CopySourceIfNoneMatch",
+    "CopySourceIfUnmodifiedSince",
+)
+_REQUEST = ("RequestPayer", "ExpectedBucketOwner")
+_CONDITIONS = ("IfMatch", "IfNoneMatch")
+_FULL_CHECKSUMS = tuple(f"Checksum{kind}" for kind in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"))
+
+_HEADERS = {
+    "ACL": "x-amz-acl",
+    "BucketKeyEnabled": "x-amz-server-side-encryption-bucket-key-enabled",
+    "CacheControl": "cache-control",
+    "ChecksumMode": "x-amz-checksum-mode",
+    "ChecksumType": "x-amz-checksum-type",
+    "ContentDisposition": "content-disposition",
+    "ContentEncoding": "content-encoding",
+    "ContentLanguage": "content-language",
+    "ContentMD5": "content-md5",
+    "ContentType": "content-type",
+    "CopySourceIfMatch": "x-amz-copy-source-if-match",
+    "CopySourceIfModifiedSince": "x-amz-copy-source-if-modified-since",
+    "CopySourceIfNoneMatch": "x-amz-copy-source-if-none-match",
+    "CopySourceIfUnmodifiedSince": "x-amz-copy-source-if-unmodified-since",
+    "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
+    "Expires": "expires",
+    "GrantFullControl": "x-amz-grant-full-control",
+    "GrantRead": "x-amz-grant-read",
+    "GrantReadACP": "x-amz-grant-read-acp",
+    "GrantWriteACP": "x-amz-grant-write-acp",
+    "IfMatch": "if-match",
+    "IfModifiedSince": "if-modified-since",
+    "IfNoneMatch": "if-none-match",
+    "IfUnmodifiedSince": "if-unmodified-since",
+    "MFA": "x-amz-mfa",
+    "MetadataDirective": "x-amz-metadata-directive",
+    "MpuObjectSize": "x-amz-mp-object-size",
+    "ObjectLockLegalHoldStatus": "x-amz-object-lock-legal-hold",
+    "ObjectLockMode": "x-amz-object-lock-mode",
+    "ObjectLockRetainUntilDate": "x-amz-object-lock-retain-until-date",
+    "RequestPayer": "x-amz-request-payer",
+    "SSEKMSEncryptionContext": "x-amz-server-side-encryption-context",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "StorageClass": "x-amz-storage-class",
+    "Tagging": "x-amz-tagging",
+    "TaggingDirective": "x-amz-tagging-directive",
+    "WebsiteRedirectLocation": "x-amz-website-redirect-location",
+    **{name: f"x-amz-checksum-{name[8:].lower()}" for name in _FULL_CHECKSUMS},
+}
+for _name in _SSE_CUSTOMER:
+    _tail = {"Algorithm": "algorithm", "Key": "key", "KeyMD5": "key-md5"}[_name.removeprefix("SSECustomer")]
+    _HEADERS[_name] = f"x-amz-server-side-encryption-customer-{_tail}"
+    _HEADERS[f"CopySource{_name}"] = f"x-amz-copy-source-server-side-encryption-customer-{_tail}"
+
+_DESCRIPTION = (
+    *("ACL", "BucketKeyEnabled", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage"),
+    *("ContentType", "Expires", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWriteACP", "Metadata"),
+    *("ObjectLockLegalHoldStatus", "ObjectLockMode", "ObjectLockRetainUntilDate", "ServerSideEncryption"),
+    *("SSEKMSKeyId", "SSEKMSEncryptionContext", "StorageClass", "Tagging", "WebsiteRedirectLocation"),
+    *("ChecksumAlgorithm", *_SSE_CUSTOMER, *_REQUEST),
+)
+
+_ACCEPTED: dict[str, frozenset[str]] = {
+    operation: frozenset(names)
+    for operation, names in {
+        "PutObject": (*_DESCRIPTION, *_FULL_CHECKSUMS, *_CONDITIONS, "ContentMD5"),
+        "CreateMultipartUpload": (*_DESCRIPTION, "ChecksumType"),
+        "UploadPart": ("ChecksumAlgorithm", *_SSE_CUSTOMER, *_REQUEST),
+        "CompleteMultipartUpload": (
+            *(*_SSE_CUSTOMER, *_REQUEST, "ChecksumType", "MpuObjectSize"),
+            *(*_FULL_CHECKSUMS, *_CONDITIONS),
+        ),
+        "AbortMultipartUpload": _REQUEST,
+        "CopyObject": (
+            *(*_DESCRIPTION, "MetadataDirective", "TaggingDirective"),
+            *(*_SOURCE_CONDITIONS, *_SOURCE_SSE, *_CONDITIONS),
+        ),
+        "UploadPartCopy": (*_SOURCE_CONDITIONS, *_SOURCE_SSE, *_SSE_CUSTOMER, *_REQUEST),
+        "GetObject": (*_SSE_CUSTOMER, *_REQUEST, "ChecksumMode", "IfMatch", "IfNoneMatch", "IfModifiedSince"),
+        "HeadObject": (*_SSE_CUSTOMER, *_REQUEST, "ChecksumMode"),
+        "DeleteObject": ("MFA", *_REQUEST),
+    }.items()
+}
+
+UPLOAD = frozenset().union(
+    *(_ACCEPTED[name] for name in ("PutObject", "CreateMultipartUpload", "CompleteMultipartUpload"))
+)
+"""The names that a way to write accepts."""
+COPY = _ACCEPTED["CopyObject"]
+"""The names that a copy accepts."""
+DOWNLOAD = _ACCEPTED["GetObject"] | {"VersionId"}
+
+
+def check(extra_args: Iterable[str], accepted: frozenset[str], what: str) -> None:
+    """ConfigError naming the first unknown option and the nearest known one."""
+    for name in extra_args:
+        if name not in accepted:
+            import difflib
+
+            near = difflib.get_close_matches(name, accepted, n=1, cutoff=0.6)
+            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(accepted))}"
+            raise ConfigError(f"{what} knows no option {name!r}{hint}")
+
+
+def headers_for(operation: str, extra_args: ExtraArgs) -> Headers:
+    """The headers by which `operation` carries extra_args; the options that are not its business are left out.
+
+    ConfigError if a value has no header form.
+    """
+    if not extra_args:
+        return {}
+    accepted = _ACCEPTED[operation]
+    headers: dict[str, str] = {}
+    for name, value in extra_args.items():
+        if value is not None and name in accepted:
+            headers.update(_header(operation, name, value))
+    return headers
+
+
+def source_headers(extra_args: ExtraArgs) -> Headers:
+    """The headers of a HEAD of a copy's source: what guards and decrypts the source."""
+    prefix = "CopySource"
+    own = {name.removeprefix(prefix): value for name, value in extra_args.items() if name in _SOURCE_SSE}
+    shared = {name: value for name, value in extra_args.items() if name == "RequestPayer"}
+    return headers_for("HeadObject", {**own, **shared})
+
+
+def _header(operation: str, name: str, value: Any) -> Headers:
+    if name == "Metadata":
+        return _metadata(value)
+    if name == "ChecksumAlgorithm":
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html names it without "sdk".
+        header = (
+            "x-amz-sdk-checksum-algorithm" if operation in ("PutObject", "UploadPart") else "x-amz-checksum-algorithm"
+        )
+        return {header: str(value).upper()}
+    if name.endswith("SSECustomerKey"):
+        return _customer_key(name, value)
+    text = _TEXT.get(name, _text)(name, value)
+    return {_HEADERS[name]: text}
+
+
+def _metadata(value: Any) -> Headers:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"Metadata is a mapping of names to strings, not {type(value).__name__}")
+    for name, text in value.items():
+        if not isinstance(text, str) or not f"{name}{text}".isascii():
+            raise ConfigError(f"Metadata {name!r} must be ASCII text, as S3 stores no other; percent-encode it")
+    return {f"x-amz-meta-{name.lower()}": text for name, text in value.items()}
+
+
+def _customer_key(name: str, value: Any) -> Headers:
+    """SSE-C: the key in base64 and its MD5, https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html"""
+    if not isinstance(value, str | bytes):
+        raise ConfigError(f"{name} is the raw key as bytes or str, not {type(value).__name__}")
+    raw = value.encode() if isinstance(value, str) else value
+    digest = hashlib.md5(raw, usedforsecurity=False).digest()
+    return {_HEADERS[name]: b64encode(raw).decode(), _HEADERS[f"{name}MD5"]: b64encode(digest).decode()}
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int):
+        return str(value)
+    raise ConfigError(f"{name} is text, not {type(value).__name__}")
+
+
+def _date(name: str, value: Any) -> str:
+    return http_date(_aware(value)) if isinstance(value, datetime) else _text(name, value)
+
+
+def _iso_date(name: str, value: Any) -> str:
+    if isinstance(value, datetime):
+        return _aware(value).astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _text(name, value)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _tagging(name: str, value: Any) -> str:
+    return query_string(tuple(value.items())) if isinstance(value, Mapping) else _text(name, value)
+
+
+def _e_tag(name: str, value: Any) -> str:
+    text = _text(name, value)
+    return text if text == "*" or text.startswith('"') else f'"{text}"'
+
+
+_TEXT: dict[str, Callable[[str, Any], str]] = {
+    "Expires": _date,
+    "IfModifiedSince": _date,
+    "IfUnmodifiedSince": _date,
+    "CopySourceIfModifiedSince": _date,
+    "CopySourceIfUnmodifiedSince": _date,
+    "ObjectLockRetainUntilDate": _iso_date,
+    "Tagging": _tagging,
+    "IfMatch": _e_tag,
+    "IfNoneMatch": _e_tag,
+    "CopySourceIfMatch": _e_tag,
+    "CopySourceIfNoneMatch": _e_tag,
+}

@@ -1,0 +1,220 @@
+"""What to do with the outcome of an attempt, and how long to wait: pure rules, and the quota that bounds retries.
+
+judge() turns an outcome into a verdict; only the loop in client.py acts on it. The rules are those of the AWS SDKs'
+"standard" mode, https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html, with more attempts, since
+a Luigi task that fails costs more than some seconds of waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .errors import (
+    BadResponse,
+    ConfigError,
+    ConnectionDropped,
+    S3Error,
+    ServerFault,
+    ServiceError,
+    Throttled,
+    TransportError,
+)
+from .protocol.encoding import parse_http_date
+from .protocol.endpoint import redirected_region
+from .protocol.messages import Headers, Response
+from .protocol.operations.base import Operation, service_error
+
+MAX_SKEW = 240.0
+"""Seconds that clocks may differ before a refusal is put down to them; S3 itself refuses at 900."""
+
+_TRANSIENT_CODES = {
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "IDPCommunicationError",
+    "BadDigest",
+    "OperationAborted",
+    "IncompleteBody",
+}
+_EXPIRED_CODES = {"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"}
+_SKEW_CODES = {"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"}
+_SKEW_SUSPECTS = {"SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure", "AccessDenied"}
+_REDIRECT_CODES = {"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed"}
+
+
+class Accept(NamedTuple):
+    """The answer is good."""
+
+
+class Retry(NamedTuple):
+    """Try again after a pause. free: at once, and it does not count. after: seconds the store asked for."""
+
+    error: S3Error
+    throttled: bool = False
+    free: bool = False
+    after: float | None = None
+
+
+class Redirect(NamedTuple):
+    """The bucket lives elsewhere. region None: the answer does not say where."""
+
+    error: S3Error
+    region: str | None
+
+
+class RenewCredentials(NamedTuple):
+    """The session is over. certain: the store said so; else it is a guess from a 403."""
+
+    error: S3Error
+    certain: bool
+
+
+class AdjustClock(NamedTuple):
+    """This machine's clock is `offset` seconds behind the store's."""
+
+    error: S3Error
+    offset: float
+
+
+class Fail(NamedTuple):
+    """No use in trying again."""
+
+    error: S3Error
+
+
+Verdict = Accept | Retry | Redirect | RenewCredentials | AdjustClock | Fail
+
+
+def judge(operation: Operation[object], outcome: Response | TransportError, now: float) -> Verdict:
+    """The verdict on an attempt. now: seconds since 1970, as the request was dated."""
+    if isinstance(outcome, TransportError):
+        stale = isinstance(outcome, ConnectionDropped) and outcome.reused
+        return Retry(outcome, free=stale)
+    if 200 <= outcome.status < 300 and not _error_in_200(operation, outcome):
+        return Accept()
+    error = service_error(operation, outcome)
+    if operation.bucket and _is_redirect(error, outcome.headers):
+        return Redirect(error, redirected_region(outcome.status, outcome.headers, error.code or "", error.details))
+    if error.code in _EXPIRED_CODES:
+        return RenewCredentials(error, certain=True)
+    skew = _skew(error, outcome.headers, now)
+    if skew is not None:
+        return AdjustClock(error, skew)
+    # HEAD has no body to say more: a bare 400 is how AWS refuses an expired token there.
+    if error.status == 403 or error.code == "BadRequest":
+        return RenewCredentials(error, certain=False)
+    if isinstance(error, Throttled):
+        return Retry(error, throttled=True, after=_retry_after(outcome.headers))
+    if _is_transient(error, outcome.status):
+        return Retry(error, after=_retry_after(outcome.headers))
+    return Fail(error)
+
+
+def _error_in_200(operation: Operation[object], response: Response) -> bool:
+    """An <Error> in place of the result. An empty or cut-off document is found by the operation's own parse()."""
+    return operation.may_fail_in_200 and b"<Error" in response.content[:1024] and _root_is_error(response.content)
+
+
+def _root_is_error(content: bytes) -> bool:
+    body = content.lstrip()
+    if body.startswith(b"<?"):
+        body = body.partition(b"?>")[2].lstrip()
+    return body.startswith((b"<Error>", b"<Error "))
+
+
+def _is_redirect(error: ServiceError, headers: Headers) -> bool:
+    if error.status in (301, 302, 307) or error.code in _REDIRECT_CODES:
+        return True
+    if error.code == "BadRequest" and "x-amz-bucket-region" in headers:
+        return True
+    return error.code == "IllegalLocationConstraintException" and error.operation != "CreateBucket"
+
+
+def _is_transient(error: ServiceError, status: int) -> bool:
+    # 501 says that the store lacks the call: asking again will not teach it.
+    return (isinstance(error, ServerFault) and status != 501) or error.code in _TRANSIENT_CODES or status < 300
+
+
+def _skew(error: ServiceError, headers: Headers, now: float) -> float | None:
+    """Seconds to add to our clock, if that is likely the reason for the refusal."""
+    if error.code not in _SKEW_CODES and not (error.status == 403 and error.code in _SKEW_SUSPECTS):
+        return None
+    if "age" in headers:  # from a cache: its Date is old
+        return None
+    try:
+        offset = parse_http_date(headers.get("date", "")).timestamp() - now
+    except ValueError:
+        return None
+    return offset if abs(offset) > MAX_SKEW else None
+
+
+def _retry_after(headers: Headers) -> float | None:
+    """Seconds, of Retry-After (RFC 9110 section 10.2.3, the number form) or AWS's x-amz-retry-after (milliseconds)."""
+    milliseconds, seconds = headers.get("x-amz-retry-after", ""), headers.get("retry-after", "")
+    if milliseconds.isascii() and milliseconds.isdigit():
+        return int(milliseconds) / 1000
+    return float(int(seconds)) if seconds.isascii() and seconds.isdigit() else None
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how fast. All times in seconds. ConfigError if it allows no attempt at all.
+
+    max_attempts counts the first one too. deadline bounds one call with all its attempts and pauses; None: no bound.
+    """
+
+    max_attempts: int = 6
+    transient_scale: float = 0.05
+    throttled_scale: float = 1.0
+    longest_delay: float = 20.0
+    deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_attempts < 1:
+            raise ConfigError(f"max_attempts counts the first attempt too: at least 1, not {self.max_attempts}")
+
+    def delay(self, retries: int, verdict: Retry, jitter: float) -> float:
+        """The pause before retry number `retries` (from 1); jitter is a random number from [0, 1)."""
+        if verdict.free:
+            return 0.0
+        scale = self.throttled_scale if verdict.throttled else self.transient_scale
+        backoff = min(scale * 2.0 ** (retries - 1), self.longest_delay)
+        jittered = float(jitter * backoff)
+        if verdict.after is None:
+            return jittered
+        return max(jittered, min(verdict.after, backoff + 5.0, self.longest_delay + 5.0))
+
+
+class RetryQuota:
+    """A bucket of tokens, one per client: when a store is down, its clients soon stop retrying. Thread-safe."""
+
+    CAPACITY = 500
+    TRANSIENT_COST = 14
+    THROTTLED_COST = 5
+
+    def __init__(self) -> None:
+        self._tokens = self.CAPACITY
+        self._lock = threading.Lock()
+
+    def take(self, verdict: Retry) -> int | None:
+        """Pay for a retry; the price paid, or None if the tokens do not suffice."""
+        cost = 0 if verdict.free else self.THROTTLED_COST if verdict.throttled else self.TRANSIENT_COST
+        with self._lock:
+            if cost > self._tokens:
+                return None
+            self._tokens -= cost
+            return cost
+
+    def give_back(self, tokens: int) -> None:
+        if self._tokens < self.CAPACITY:
+            with self._lock:
+                self._tokens = min(self.CAPACITY, self._tokens + tokens)
+
+    def __reduce__(self) -> tuple[type[RetryQuota], tuple[()]]:
+        return RetryQuota, ()
+
+
+def unreadable(error: BadResponse) -> Retry:
+    """The verdict on a success whose document is not what the API promises."""
+    return Retry(error)

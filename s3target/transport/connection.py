@@ -1,0 +1,238 @@
+"""One connection: made, a request out, the head of its answer in; and what goes wrong there, in our own errors.
+
+Built on http.client for its connecting and its response_class hook alone: its own sending takes two writes and its
+head parsing, by way of email.parser, costs more than all the rest of an exchange.
+"""
+
+from __future__ import annotations
+
+import http.client
+import select
+import socket
+import ssl
+from io import BufferedIOBase
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from ..errors import BadResponse, ConfigError, ConnectFailed, ConnectionDropped, TimedOut, TransportError
+from ..protocol.messages import Body, BytesBody, FileSlice, Origin
+from .head import HeadReader, body_length, keeps_alive
+from .proxy import Proxy
+from .tls import Tls
+
+if TYPE_CHECKING:
+    from . import TransportOptions
+
+RECEIVE_SIZE = 64 * 1024
+SMALL_BODY = 64 * 1024
+"""Bytes of a body that go out in one write with the head."""
+PIECE_SIZE = 256 * 1024
+
+
+class Answer:
+    """The response_class of our connections: reads the head, fast, and leaves the body to body.py.
+
+    begin() raises BadResponse, or OSError as it comes from the socket. status, headers, keep_alive: of the head.
+    length: of the body, as body_length() gives it. rest: bytes received after the head. begun: some byte had come.
+    """
+
+    def __init__(
+        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
+    ) -> None:
+        self._sock = sock
+        self._method = method or "GET"
+        self.begun = False
+
+    def begin(self) -> None:
+        reader = HeadReader()
+        head = None
+        while head is None:
+            piece = self._sock.recv(RECEIVE_SIZE)
+            if not piece:
+                raise ConnectionResetError(f"closed {'inside the head of' if self.begun else 'before'} the answer")
+            self.begun = True
+            head = reader.feed(piece)
+        self.status, self.headers, self.rest = head.status, head.headers, reader.rest
+        self.length = body_length(self._method, head.status, head.headers)
+        self.keep_alive = keeps_alive(head)
+
+
+class Connection(http.client.HTTPConnection):
+    """A connection to `origin`, by way of `proxy` if there is one; connect() before anything else.
+
+    era: whatever the pool was in when the connection was made. Every method raises TransportError, and leaves it to
+    the caller to close() then.
+    """
+
+    response_class = Answer  # type: ignore[assignment]
+
+    def __init__(self, origin: Origin, options: TransportOptions, proxy: Proxy | None, tls: Tls, era: object) -> None:
+        try:
+            super().__init__(*(proxy.host, proxy.port) if proxy else origin[1:], timeout=options.connect_timeout)
+        except http.client.InvalidURL:
+            raise ConfigError(f"{origin.host!r} is no host name: check the endpoint") from None
+        self.origin = origin
+        self.era = era
+        self._options = options
+        self._proxy = proxy
+        self._tls = tls
+        self._served = 0
+        self._poll: Any = None
+
+    def __del__(self) -> None:
+        self.close()
+
+    @property
+    def place(self) -> str:
+        """Where this leads, for messages."""
+        return (
+            f"{_at(*self.origin[1:])} by proxy {_at(self.host, self.port)}"
+            if self._proxy
+            else _at(self.host, self.port)
+        )
+
+    def connect(self) -> None:
+        """Name, TCP, proxy and TLS. ConnectFailed or TimedOut; nothing of a request has been sent then."""
+        try:
+            super().connect()
+            if self._options.tcp_keepalive:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if self._proxy and self._proxy.scheme == "https":
+                self.sock = self._tls.wrap(self.sock, self._proxy.host)
+            if self.origin.scheme == "https":
+                if self._proxy:
+                    self._open_tunnel(self._proxy)
+                self.sock = self._tls.wrap(self.sock, self.origin.host)
+            self.sock.settimeout(self._options.read_timeout)
+        except (OSError, UnicodeError, OverflowError) as error:
+            self.close()
+            raise self._connect_failure(error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_tunnel(self, proxy: Proxy) -> None:
+        """Ask the proxy for a way through. RFC 9110 section 9.3.6."""
+        target = _at(*self.origin[1:])
+        lines = [f"CONNECT {target} HTTP/1.1", f"host: {target}"]
+        lines += [f"{name}: {value}" for name, value in proxy.headers.items()]
+        self.sock.sendall("\r\n".join([*lines, "", ""]).encode())
+        answer = self.response_class(self.sock, method="CONNECT")
+        try:
+            answer.begin()
+        except BadResponse as error:
+            raise ConnectFailed(f"proxy {_at(proxy.host, proxy.port)} does not speak HTTP: {error}") from error
+        if not 200 <= answer.status < 300:
+            hint = ": put user:password@ into the proxy's URL, or correct it" if answer.status == 407 else ""
+            refusal = ConnectFailed(f"proxy {_at(proxy.host, proxy.port)} refused {target}: {answer.status}{hint}")
+            refusal.status = answer.status
+            raise refusal
+
+    def _connect_failure(self, error: Exception) -> TransportError:
+        if isinstance(error, TimeoutError):
+            return TimedOut(f"no connection to {self.place} within {self._options.connect_timeout:g} s")
+        if isinstance(error, (socket.gaierror, UnicodeError)):
+            return ConnectFailed(f"cannot find the address of {self.host}: check the endpoint's host name ({error})")
+        return ConnectFailed(f"cannot connect to {self.place}: {getattr(error, 'strerror', None) or error}")
+
+    def is_quiet(self) -> bool:
+        """Whether nothing waits to be read. Bytes or an end on an idle connection mean that it is of no more use."""
+        return not self._is_readable()
+
+    def is_clean(self) -> bool:
+        """Whether TLS holds nothing back that the socket cannot show."""
+        return type(self.sock) is socket.socket or not self.sock.pending()
+
+    def _is_readable(self) -> bool:
+        if not hasattr(select, "poll"):
+            return bool(select.select([self.sock], [], [], 0)[0])
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self.sock.fileno(), select.POLLIN)
+        return bool(self._poll.poll(0))
+
+    def send_request(self, head: bytes, body: Body, reader: BinaryIO | None) -> bool:
+        """Send it all. reader: body.open(), unless body is a BytesBody.
+
+        False if the other side took only a part, but there is something to read: a store that refuses an upload
+        says so, and closes, while we still send.
+        """
+        try:
+            if isinstance(body, BytesBody):
+                self._send_bytes(head, body.content)
+            else:
+                self._send_bytes(head, b"")
+                self._send_file(body, cast(BinaryIO, reader))
+        except TransportError:
+            if self._is_readable():
+                return False
+            raise
+        return True
+
+    def _send_bytes(self, head: bytes, content: bytes | memoryview) -> None:
+        try:
+            if len(content) <= SMALL_BODY:
+                self.sock.sendall(head + content)
+            else:
+                self.sock.sendall(head)
+                self._send_view(memoryview(content).cast("B"))
+        except OSError as error:
+            raise self.failure(error) from error
+
+    def _send_view(self, view: memoryview) -> None:
+        # Not sendall(): to it the timeout is one for the whole, however large.
+        send = self.sock.send
+        while view:
+            view = view[send(view[:PIECE_SIZE]) :]
+
+    def _send_file(self, body: Body, reader: BinaryIO) -> None:
+        if isinstance(body, FileSlice) and body.length and type(self.sock) is socket.socket:
+            try:
+                sent = self.sock.sendfile(reader, body.offset, body.length)
+            except OSError as error:
+                raise self.failure(error) from error
+        else:
+            sent = self._send_pieces(cast(BufferedIOBase, reader), body.length)
+        if sent < body.length:
+            raise ConnectionDropped(
+                f"what is to be sent has only {sent} of {body.length} bytes: did the file change? Connection closed"
+            )
+
+    def _send_pieces(self, reader: BufferedIOBase, length: int) -> int:
+        """For TLS, and bodies that are no file: one buffer, used over and over. The number of bytes sent."""
+        buffer = memoryview(bytearray(min(length, PIECE_SIZE)))
+        left = length
+        while left and (count := reader.readinto(buffer[:left])):
+            try:
+                self._send_view(buffer[:count])
+            except OSError as error:
+                raise self.failure(error) from error
+            left -= count
+        return length - left
+
+    def read_answer(self, method: str) -> Answer:
+        """The head of the answer. Its body is still to be read."""
+        answer = cast(Answer, self.response_class(self.sock, method=method))
+        try:
+            answer.begin()
+        except OSError as error:
+            raise self.failure(error, answer.begun) from error
+        self._served += 1
+        return answer
+
+    def receive(self, view: memoryview) -> int:
+        """Bytes of a body into view; 0 at the end of the connection."""
+        try:
+            return cast(int, self.sock.recv_into(view))
+        except OSError as error:
+            raise self.failure(error, True) from error
+
+    def failure(self, error: OSError, begun: bool = False) -> TransportError:
+        """What an error of the socket means during an exchange. begun: some of the answer had come."""
+        if isinstance(error, TimeoutError):
+            return TimedOut(f"{self.place} was silent for {self._options.read_timeout:g} s")
+        why = getattr(error, "strerror", None) or str(error)
+        return ConnectionDropped(f"{self.place} dropped the connection: {why}", reused=bool(self._served) and not begun)
+
+
+def _at(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,106 @@
+"""From a Request to a Response: a connection from the pool or a new one, the head out, the head back, the body's reader.
+
+The working half of HttpTransport; a module of its own, so that what it imports is loaded at the first request.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
+
+from ..protocol.encoding import query_string
+from ..protocol.messages import BytesBody, Headers, Origin, Request, Response, Stream
+from .body import ChunkedBody, LengthBody, UntilCloseBody
+from .connection import Answer, Connection
+from .head import UNTIL_CLOSE, request_head
+from .pool import Pool
+from .proxy import Proxy, find_proxy
+from .tls import Tls
+
+if TYPE_CHECKING:
+    from . import TransportOptions
+
+log = logging.getLogger("s3target.transport")
+
+_NO_HEADERS: Headers = {}
+
+
+class Exchange:
+    """Everything of a transport that is not its options: pool, TLS context, chosen proxies. Thread-safe."""
+
+    def __init__(self, options: TransportOptions) -> None:
+        self._options = options
+        self._pool = Pool(options.max_idle)
+        self._tls = Tls(options)
+        self._proxies: dict[Origin, Proxy | None] = {}
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def send(self, request: Request) -> Response:
+        head = self._head(request)
+        body = request.body
+        if isinstance(body, BytesBody):
+            return self._traced(request, head, None)
+        with body.open() as reader:
+            return self._traced(request, head, reader)
+
+    def _head(self, request: Request) -> bytes:
+        query = query_string(request.query)
+        target = f"{request.path}?{query}" if query else request.path
+        proxy = self._proxy(request.origin) if self._options.proxies else None
+        if proxy is None or request.origin.scheme == "https":
+            return request_head(request, target, _NO_HEADERS)
+        return request_head(request, f"http://{request.origin.authority}{target}", proxy.headers)
+
+    def _proxy(self, origin: Origin) -> Proxy | None:
+        if origin not in self._proxies:
+            self._proxies[origin] = find_proxy(self._options.proxies or {}, origin)
+        return self._proxies[origin]
+
+    def _traced(self, request: Request, head: bytes, reader: BinaryIO | None) -> Response:
+        if not log.isEnabledFor(logging.DEBUG):
+            return self._send(request, head, reader)
+        began = time.monotonic()
+        response = self._send(request, head, reader)
+        spent = (time.monotonic() - began) * 1000
+        log.debug(
+            "%s %s%s: %d, %.1f ms", request.method, request.origin.authority, request.path, response.status, spent
+        )
+        return response
+
+    def _send(self, request: Request, head: bytes, reader: BinaryIO | None) -> Response:
+        connection = self._pool.get(request.origin) or self._connect(request.origin)
+        try:
+            sent_all = connection.send_request(head, request.body, reader)
+            answer = connection.read_answer(request.method)
+        except BaseException:
+            connection.close()
+            raise
+        stream = self._stream(connection, answer, sent_all and answer.keep_alive)
+        return Response(answer.status, answer.headers, stream=stream)
+
+    def _connect(self, origin: Origin) -> Connection:
+        proxy = self._proxy(origin) if self._options.proxies else None
+        connection = Connection(origin, self._options, proxy, self._tls, self._pool.era)
+        connection.connect()
+        return connection
+
+    def _stream(self, connection: Connection, answer: Answer, reusable: bool) -> Stream:
+        length, rest = answer.length, answer.rest
+        if 0 <= length <= len(rest):
+            self._release(connection, reusable, len(rest) == length)
+            return io.BytesIO(rest[:length])
+        finish = partial(self._release, connection, reusable)
+        if length > 0:
+            return LengthBody(connection.receive, finish, rest, length)
+        return (UntilCloseBody if length == UNTIL_CLOSE else ChunkedBody)(connection.receive, finish, rest)
+
+    def _release(self, connection: Connection, reusable: bool, whole: bool) -> None:
+        if reusable and whole:
+            self._pool.put(connection.origin, connection)
+        else:
+            connection.close()

@@ -107,7 +107,7 @@ def _transport_options(settings: Settings, environ: Mapping[str, str]) -> Transp
 
 
 def _wanted_on(settings: Settings, name: str, url: str | None) -> bool:
-    """FIPS and dual-stack choose among AWS's hosts: a variable that asks for them does not concern a custom endpoint."""
+    """FIPS and dual-stack choose among AWS's hosts; a variable asking for them does not concern a custom endpoint."""
     return bool(settings[name]) and not (url and not settings.sources[name].startswith(("argument", "luigi.cfg")))
 
 

@@ -104,10 +104,11 @@ class ServiceError(S3Error):
 
     def __str__(self) -> str:
         place = f"s3://{self.bucket}/{self.key or ''}" if self.bucket else ""
+        subject = " ".join(filter(None, (self.operation, place)))
         said = f": {self.message}" if self.message else ""
         ids = f" (request id {self.request_id})" if self.request_id else ""
         tries = f" after {self.attempts} attempts" if self.attempts > 1 else ""
-        return f"{self.operation} {place}: {self.status} {self.code}{said}{ids}{tries}{self._advice()}".strip()
+        return f"{subject}{subject and ': '}{self.status} {self.code}{said}{ids}{tries}{self._advice()}"
 
     def _advice(self) -> str:
         advice = _ADVICE.get(self.code or "")

@@ -1,8 +1,8 @@
 """Every setting of a client: its names, its type, where its value came from.
 
-Order of precedence, the same for all: argument (luigi.cfg counts as arguments that the caller did not give), environment
-variable, profile in the AWS files, built-in default. The table below is the only list of names; what is not in it is
-refused, naming the nearest known one.
+Order of precedence, the same for all: argument, luigi.cfg (which counts as arguments that the caller did not give),
+environment variable, profile in the AWS files, built-in default. The table below is the only list of names; what is
+not in it is refused, naming the nearest known one.
 """
 
 from __future__ import annotations

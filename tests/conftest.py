@@ -15,12 +15,12 @@ from servers.store import Store
 from servers.tls import Authority, make_authority
 from servers.weed import seaweedfs_store as start_seaweedfs
 
-NOTHING = str(Path(__file__).with_name("nothing.cfg"))
+LUIGI_CONFIG = str(Path(__file__).with_name("luigi.cfg"))
 STORES = ("moto", "moto-tls", "seaweedfs", "seaweedfs-tls")
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 
 # Luigi reads this one when it is imported, so before any fixture.
-os.environ["LUIGI_CONFIG_PATH"] = NOTHING
+os.environ["LUIGI_CONFIG_PATH"] = LUIGI_CONFIG
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +29,9 @@ def same_environment_everywhere(monkeypatch: pytest.MonkeyPatch, empty_home: Pat
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower() in PROXIES:
             monkeypatch.delenv(name)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "LUIGI_CONFIG_PATH"):
-        monkeypatch.setenv(name, NOTHING)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("LUIGI_CONFIG_PATH", LUIGI_CONFIG)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(empty_home))
 

@@ -11,9 +11,10 @@ import hashlib
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Protocol
 
-from ..errors import ChecksumMismatch, ConfigError, Truncated
+from ..errors import BadResponse, ChecksumMismatch, ConfigError, Truncated
 from .messages import Body, BytesBody, Request, Stream
 from .sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD
 
@@ -87,7 +88,8 @@ def seal(request: Request, checksum: str | None, payload_signing: bool | None = 
     if signed is None:
         signed = request.origin.scheme != "https" or not covered or checksum == "MD5"
     sha256 = hashlib.sha256() if signed and request.body.length else None
-    digest_body(request.body, *digests.values(), *([sha256] if sha256 else []))
+    if digests or sha256:
+        digest_body(request.body, *digests.values(), *([sha256] if sha256 else []))
     headers = {header: b64encode(digest.digest()).decode() for header, digest in digests.items()}
     unhashed = EMPTY_SHA256 if not request.body.length else UNSIGNED_PAYLOAD
     headers["x-amz-content-sha256"] = sha256.hexdigest() if sha256 else unhashed
@@ -95,16 +97,17 @@ def seal(request: Request, checksum: str | None, payload_signing: bool | None = 
 
 
 def _is_checksum(header: str) -> bool:
-    return header == "content-md5" or (header.startswith("x-amz-checksum-") and not header.endswith(("-type", "-mode")))
+    about = ("-type", "-mode", "-algorithm")
+    return header == "content-md5" or (header.startswith("x-amz-checksum-") and not header.endswith(about))
 
 
 def _checksum_header(request: Request, checksum: str | None) -> str | None:
     """The header that seal() is to fill in, None if there is none or the caller gave the value."""
-    if checksum is None or any(_is_checksum(header) for header in request.headers):
+    algorithm = request.headers.get(_FLAG, checksum)  # the flag alone, without a checksum, S3 would refuse
+    if algorithm is None or any(_is_checksum(header) for header in request.headers):
         return None
     if checksum == "MD5":
         return "content-md5"
-    algorithm = request.headers.get(_FLAG, checksum)
     if algorithm not in ALGORITHMS:
         raise ConfigError(
             f"ChecksumAlgorithm={algorithm!r} cannot be computed on the standard library; "
@@ -125,20 +128,25 @@ def crc32_combine(parts: Iterable[tuple[int, int]]) -> int:
 
 
 def _append_zeros(crc: int, length: int) -> int:
-    # One zero bit shifts the reflected register right; three squarings make that one byte.
-    matrix = [0xEDB88320] + [1 << bit for bit in range(31)]
-    for _ in range(3):
-        matrix = _square(matrix)
+    power = 0
     while length and crc:
         if length & 1:
-            crc = _times(matrix, crc)
+            crc = _times(_zero_bytes(power), crc)
         length >>= 1
-        if length:
-            matrix = _square(matrix)
+        power += 1
     return crc
 
 
-def _times(matrix: list[int], vector: int) -> int:
+@lru_cache(maxsize=64)
+def _zero_bytes(power: int) -> tuple[int, ...]:
+    """The matrix that appends 2**power zero bytes."""
+    if power:
+        return _square(_zero_bytes(power - 1))
+    # One zero bit shifts the reflected register right; three squarings make that one byte.
+    return _square(_square(_square((0xEDB88320, *(1 << bit for bit in range(31))))))
+
+
+def _times(matrix: tuple[int, ...], vector: int) -> int:
     product = 0
     for column in matrix:
         if vector & 1:
@@ -147,8 +155,8 @@ def _times(matrix: list[int], vector: int) -> int:
     return product
 
 
-def _square(matrix: list[int]) -> list[int]:
-    return [_times(matrix, column) for column in matrix]
+def _square(matrix: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple([_times(matrix, column) for column in matrix])
 
 
 class VerifyingStream:
@@ -160,7 +168,10 @@ class VerifyingStream:
     def __init__(self, stream: Stream, algorithm: str, expected: str, name: str) -> None:
         self._stream = stream
         self._digest = ALGORITHMS[algorithm]()
-        self._expected = b64decode(expected)
+        try:
+            self._expected = b64decode(expected, validate=True)
+        except ValueError:
+            raise BadResponse(f"{name}: the store's checksum {expected!r} is no base64") from None
         self._name = name
 
     def readinto(self, buffer: memoryview, /) -> int:

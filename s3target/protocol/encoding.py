@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from itertools import product
 
 from ..errors import ConfigError
 from .messages import Query
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
+_HEX = b"0123456789abcdefABCDEF"
+_DECODED = {bytes(pair): bytes([int(bytes(pair), 16)]) for pair in product(_HEX, _HEX)}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -52,10 +55,8 @@ def percent_decode(text: str, plus_is_space: bool = True) -> str:
     head, *rest = text.encode().split(b"%")
     pieces = [head]
     for piece in rest:
-        try:
-            pieces.append(bytes([int(piece[:2], 16)]) + piece[2:])
-        except ValueError:
-            pieces.append(b"%" + piece)
+        byte = _DECODED.get(piece[:2])
+        pieces.append(byte + piece[2:] if byte else b"%" + piece)
     return b"".join(pieces).decode(errors="surrogateescape")
 
 
@@ -74,7 +75,10 @@ def parse_timestamp(text: str) -> datetime:
         digits = len(fraction) - len(fraction.lstrip("0123456789"))
         fraction, offset = fraction[:digits], fraction[digits:]
     stamp = datetime.fromisoformat(f"{day}T{whole}{'.' + fraction[:6].ljust(6, '0') if fraction else ''}{offset}")
-    return stamp.astimezone(timezone.utc) if stamp.tzinfo else stamp.replace(tzinfo=timezone.utc)
+    try:
+        return stamp.astimezone(timezone.utc) if stamp.tzinfo else stamp.replace(tzinfo=timezone.utc)
+    except OverflowError:
+        raise ValueError(f"not a time of these millennia: {text!r}") from None
 
 
 def parse_http_date(text: str) -> datetime:
@@ -83,11 +87,15 @@ def parse_http_date(text: str) -> datetime:
     Not email.utils: importing it costs more than a whole request.
     """
     fields = text.replace("-", " ").split()
-    if len(fields) < 5 or fields[2] not in _MONTHS:
+    # A year of two digits (RFC 850) is refused rather than guessed.
+    if len(fields) < 5 or fields[2] not in _MONTHS or len(fields[3]) < 4:
         raise ValueError(f"not an HTTP date: {text!r}")
     hour, minute, second = (int(field) for field in fields[4].split(":"))
     month = _MONTHS.index(fields[2]) + 1
-    return datetime(int(fields[3]), month, int(fields[1]), hour, minute, second, tzinfo=timezone.utc)
+    try:
+        return datetime(int(fields[3]), month, int(fields[1]), hour, minute, second, tzinfo=timezone.utc)
+    except OverflowError:
+        raise ValueError(f"not an HTTP date: {text!r}") from None
 
 
 def http_date(moment: datetime) -> str:

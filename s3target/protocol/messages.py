@@ -96,6 +96,10 @@ class Request(NamedTuple):
     def with_headers(self, headers: Headers) -> Request:
         return self._replace(headers={**self.headers, **headers})
 
+    def __repr__(self) -> str:
+        # Headers carry signatures, session tokens and SSE-C keys; the query may.
+        return f"<Request {self.method} {self.origin.scheme}://{self.origin.authority}{self.path}>"
+
 
 class Stream(Protocol):
     """The body of an answer as it arrives.
@@ -116,3 +120,7 @@ class Response(NamedTuple):
     headers: Headers
     content: bytes = b""
     stream: Stream | None = None
+
+    def __repr__(self) -> str:
+        # STS answers with keys.
+        return f"<Response {self.status}, {'streaming' if self.stream else f'{len(self.content)} bytes'}>"

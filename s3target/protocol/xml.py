@@ -6,6 +6,7 @@ expanded, and bounds depth and number of elements. Whatever is not one whole wel
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..errors import BadResponse
@@ -20,6 +21,9 @@ Markup = tuple[str, "str | list[Markup]"]
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
 )
+
+
+_INEXPRESSIBLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Element:
@@ -86,7 +90,7 @@ def parse(content: bytes) -> Element:
     parser.StartDoctypeDeclHandler = builder.doctype
     try:
         parser.Parse(content, True)
-    except (expat.ExpatError, ValueError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: an encoding nobody knows
         raise BadResponse(f"the answer's XML cannot be read: {error}") from None
     return builder.root.children[0]
 
@@ -106,4 +110,4 @@ def _element(markup: Markup) -> str:
 
 def expressible(text: str) -> bool:
     """Whether XML 1.0 has a form for this text: control characters but tab, CR and LF have none (section 2.2)."""
-    return all(char >= " " or char in "\t\r\n" for char in text) and "\ufffe" not in text and "\uffff" not in text
+    return _INEXPRESSIBLE.search(text) is None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import select
 import socket
-import ssl
 from io import BufferedIOBase
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -67,7 +66,8 @@ class Connection(http.client.HTTPConnection):
 
     def __init__(self, origin: Origin, options: TransportOptions, proxy: Proxy | None, tls: Tls, era: object) -> None:
         try:
-            super().__init__(*(proxy.host, proxy.port) if proxy else origin[1:], timeout=options.connect_timeout)
+            next_hop = proxy or origin
+            super().__init__(next_hop.host, next_hop.port, timeout=options.connect_timeout)
         except http.client.InvalidURL:
             raise ConfigError(f"{origin.host!r} is no host name: check the endpoint") from None
         self.origin = origin
@@ -93,6 +93,8 @@ class Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         """Name, TCP, proxy and TLS. ConnectFailed or TimedOut; nothing of a request has been sent then."""
         try:
+            if "https" in (self.origin.scheme, self._proxy and self._proxy.scheme):
+                self._tls.context()  # wrong settings show before the network is troubled
             super().connect()
             if self._options.tcp_keepalive:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -126,6 +128,8 @@ class Connection(http.client.HTTPConnection):
             refusal = ConnectFailed(f"proxy {_at(proxy.host, proxy.port)} refused {target}: {answer.status}{hint}")
             refusal.status = answer.status
             raise refusal
+        if answer.rest:
+            raise ConnectFailed(f"proxy {_at(proxy.host, proxy.port)} sent bytes of its own into the tunnel")
 
     def _connect_failure(self, error: Exception) -> TransportError:
         if isinstance(error, TimeoutError):
@@ -140,7 +144,8 @@ class Connection(http.client.HTTPConnection):
 
     def is_clean(self) -> bool:
         """Whether TLS holds nothing back that the socket cannot show."""
-        return type(self.sock) is socket.socket or not self.sock.pending()
+        pending = getattr(self.sock, "pending", None)
+        return pending is None or not pending()
 
     def _is_readable(self) -> bool:
         if not hasattr(select, "poll"):
@@ -159,13 +164,17 @@ class Connection(http.client.HTTPConnection):
         try:
             if isinstance(body, BytesBody):
                 self._send_bytes(head, body.content)
-            else:
-                self._send_bytes(head, b"")
-                self._send_file(body, cast(BinaryIO, reader))
+                return True
+            self._send_bytes(head, b"")
+            sent = self._send_file(body, cast(BinaryIO, reader))
         except TransportError:
             if self._is_readable():
                 return False
             raise
+        if sent < body.length:
+            raise ConnectionDropped(
+                f"what is to be sent has only {sent} of {body.length} bytes: did the file change? Connection closed"
+            )
         return True
 
     def _send_bytes(self, head: bytes, content: bytes | memoryview) -> None:
@@ -184,21 +193,17 @@ class Connection(http.client.HTTPConnection):
         while view:
             view = view[send(view[:PIECE_SIZE]) :]
 
-    def _send_file(self, body: Body, reader: BinaryIO) -> None:
-        if isinstance(body, FileSlice) and body.length and type(self.sock) is socket.socket:
-            try:
-                sent = self.sock.sendfile(reader, body.offset, body.length)
-            except OSError as error:
-                raise self.failure(error) from error
-        else:
-            sent = self._send_pieces(cast(BufferedIOBase, reader), body.length)
-        if sent < body.length:
-            raise ConnectionDropped(
-                f"what is to be sent has only {sent} of {body.length} bytes: did the file change? Connection closed"
-            )
+    def _send_file(self, body: Body, reader: BinaryIO) -> int:
+        """The number of bytes sent: fewer than announced if there are no more."""
+        if not (isinstance(body, FileSlice) and body.length and type(self.sock) is socket.socket):
+            return self._send_pieces(cast(BufferedIOBase, reader), body.length)
+        try:
+            return self.sock.sendfile(reader, body.offset, body.length)
+        except OSError as error:
+            raise self.failure(error) from error
 
     def _send_pieces(self, reader: BufferedIOBase, length: int) -> int:
-        """For TLS, and bodies that are no file: one buffer, used over and over. The number of bytes sent."""
+        """For TLS, and bodies that are no file: one buffer, used over and over."""
         buffer = memoryview(bytearray(min(length, PIECE_SIZE)))
         left = length
         while left and (count := reader.readinto(buffer[:left])):
@@ -211,7 +216,7 @@ class Connection(http.client.HTTPConnection):
 
     def read_answer(self, method: str) -> Answer:
         """The head of the answer. Its body is still to be read."""
-        answer = cast(Answer, self.response_class(self.sock, method=method))
+        answer = self.response_class(self.sock, method=method)
         try:
             answer.begin()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""From a Request to a Response: a connection from the pool or a new one, the head out, the head back, the body's reader.
+"""From a Request to a Response: a connection out of the pool or a new one, head out, head back, the body's reader.
 
 The working half of HttpTransport; a module of its own, so that what it imports is loaded at the first request.
 """

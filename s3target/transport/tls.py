@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import ssl
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectFailed
@@ -55,34 +55,42 @@ class Tls:
 
 
 def _make_context(verify: bool | str, certificate: str | tuple[str, str] | None) -> ssl.SSLContext:
-    context = _trusting(verify) if isinstance(verify, str) else ssl.create_default_context()
+    if verify is True:
+        context = ssl.create_default_context()
+    else:
+        context = _trusting(verify) if isinstance(verify, str) else _trusting_all()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    if verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        log.warning("verify=False: certificates are not checked, so anyone on the way can read and change the traffic")
     if certificate is not None:
         _load_certificate(context, certificate)
     return context
 
 
+def _trusting_all() -> ssl.SSLContext:
+    log.warning("verify=False: certificates are not checked, so anyone on the way can read and change the traffic")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def _trusting(path: str) -> ssl.SSLContext:
+    found = Path(path)
+    if not path or not found.exists():
+        raise ConfigError(f"verify={path!r}: there is no such file or directory")
     try:
-        if os.path.isdir(path):  # noqa: PTH112 - pathlib is not needed for anything else here
+        if found.is_dir():
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
-    except FileNotFoundError:
-        raise ConfigError(f"verify={path!r}: there is no such file or directory") from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"verify={path!r} is no readable file of PEM certificates: {error}") from None
 
 
 def _load_certificate(context: ssl.SSLContext, certificate: str | tuple[str, str]) -> None:
-    files = (certificate, None) if isinstance(certificate, str) else certificate
+    file, key = (certificate, None) if isinstance(certificate, str) else certificate
     try:
         # Without a password of ours OpenSSL would ask for one on the terminal.
-        context.load_cert_chain(*files, password="")
+        context.load_cert_chain(file, key, password="")
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"client_certificate={certificate!r} cannot be used ({error}): give a PEM file with the certificate and "

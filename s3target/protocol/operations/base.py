@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
-from ...errors import BadResponse, ServiceError, error_class
+from ...errors import BadResponse, ConfigError, ServiceError, error_class
 from ..encoding import encode_key
 from ..endpoint import Location
 from ..messages import EMPTY, Body, Headers, Query, Request, Response
@@ -49,8 +49,9 @@ class Operation(Generic[Result]):
     streams: ClassVar[bool] = False
     checksum: ClassVar[str | None] = None
     max_reply: ClassVar[int] = 1 << 20
-    bucket: str = ""
-    key: str = ""
+    # No values here: a dataclass would take them for the defaults of its own fields.
+    bucket: str
+    key: str | None
 
     @property
     def name(self) -> str:
@@ -64,6 +65,19 @@ class Operation(Generic[Result]):
         raise NotImplementedError
 
 
+class BucketOperation(Operation[Result]):
+    """One on a bucket as a whole."""
+
+    key = None
+
+
+class ServiceOperation(Operation[Result]):
+    """One that is about no bucket: of STS, of instance metadata."""
+
+    bucket = ""
+    key = None
+
+
 def s3_request(
     endpoint: Locator,
     method: str,
@@ -72,11 +86,15 @@ def s3_request(
     headers: Headers = _NO_HEADERS,
     body: Body = EMPTY,
 ) -> Request:
-    """The request for operation's bucket, and key if it has one."""
+    """The request for operation's bucket, and key if it has one. ConfigError if either is empty."""
+    # DELETE of an object with an empty key is DELETE of its bucket; of one in no bucket, that of a bucket named so.
+    if not operation.bucket or operation.key == "":
+        place = f"s3://{operation.bucket}/{operation.key or ''}"
+        raise ConfigError(f"{operation.name} needs the name of a bucket, and of an object a key, not {place!r}")
     location = endpoint.locate(operation.bucket)
-    path = f"{location.base_path}/{encode_key(operation.key)}"
-    if not operation.key and location.base_path:
-        path = location.base_path
+    path = location.base_path or "/"
+    if operation.key is not None:
+        path = f"{location.base_path}/{encode_key(operation.key)}"
     return Request(method, location.origin, path, query, headers, body, location.region, location.service)
 
 

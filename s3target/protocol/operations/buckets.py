@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..messages import EMPTY, Body, BytesBody, Headers, Request, Response
 from ..xml import build
-from .base import Locator, Operation, s3_request
-
-_NO_HEADERS: Headers = {}
+from .base import BucketOperation, Locator, s3_request
 
 
 @dataclass(frozen=True)
-class HeadBucket(Operation[str | None]):
+class HeadBucket(BucketOperation[str | None]):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html; gives the bucket's region if told."""
 
     bucket: str
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         return s3_request(endpoint, "HEAD", self, (), self.headers)
@@ -26,7 +24,7 @@ class HeadBucket(Operation[str | None]):
 
 
 @dataclass(frozen=True)
-class CreateBucket(Operation[None]):
+class CreateBucket(BucketOperation[None]):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
 
     location: the region the bucket is to live in; None for the endpoint's own default.
@@ -34,7 +32,7 @@ class CreateBucket(Operation[None]):
 
     bucket: str
     location: str | None = None
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         body: Body = EMPTY
@@ -47,11 +45,11 @@ class CreateBucket(Operation[None]):
 
 
 @dataclass(frozen=True)
-class DeleteBucket(Operation[None]):
+class DeleteBucket(BucketOperation[None]):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html; the bucket must be empty."""
 
     bucket: str
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         return s3_request(endpoint, "DELETE", self, (), self.headers)

@@ -7,18 +7,17 @@ of itself. The order of a listing is the store's affair: nothing here relies on 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 from ...errors import BadResponse, ConfigError
 from ..encoding import percent_decode
 from ..messages import BytesBody, Headers, Request, Response
 from ..xml import Element, Markup, build
-from .base import Locator, Operation, document, s3_request, unquoted
+from .base import BucketOperation, Locator, document, s3_request, unquoted
 from .objects import ObjectInfo
 
 MAX_KEYS_PER_DELETE = 1000
-_NO_HEADERS: Headers = {}
 
 
 class ListPage(NamedTuple):
@@ -30,7 +29,7 @@ class ListPage(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ListObjectsV2(Operation[ListPage]):
+class ListObjectsV2(BucketOperation[ListPage]):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html"""
 
     max_reply: ClassVar[int] = 64 << 20
@@ -40,7 +39,7 @@ class ListObjectsV2(Operation[ListPage]):
     start_after: str = ""
     token: str | None = None
     max_keys: int = 1000
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         optional = (
@@ -90,7 +89,7 @@ class DeleteResult(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DeleteObjects(Operation[DeleteResult]):
+class DeleteObjects(BucketOperation[DeleteResult]):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html (at most 1000 keys)
 
     Keys must be expressible in XML (see protocol.xml.expressible); others are for DeleteObject.
@@ -101,7 +100,7 @@ class DeleteObjects(Operation[DeleteResult]):
     max_reply: ClassVar[int] = 16 << 20
     bucket: str
     keys: tuple[str, ...]
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.keys) <= MAX_KEYS_PER_DELETE:

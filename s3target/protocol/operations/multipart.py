@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
@@ -13,19 +13,21 @@ from ...errors import BadResponse
 from ..encoding import parse_timestamp, percent_decode
 from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
 from ..xml import Markup, build
-from .base import Locator, Operation, document, s3_request, unquoted
+from .base import BucketOperation, Locator, Operation, document, s3_request, unquoted
 from .objects import ByteRange, CopySource, WrittenObject
-
-_NO_HEADERS: Headers = {}
 
 
 class Part(NamedTuple):
-    """A part that is up: number from 1, ETag without quotes, size in bytes (0 where unknown)."""
+    """A part that is up: number from 1, ETag without quotes, size in bytes (0 where unknown).
+
+    checksum: what the store said of it, by `algorithm`; it has to be named again when the upload is completed.
+    """
 
     number: int
     e_tag: str
     size: int = 0
     checksum: str | None = None
+    algorithm: str = "CRC32"
 
 
 class PartPage(NamedTuple):
@@ -53,7 +55,7 @@ class CreateMultipartUpload(Operation[str]):
 
     bucket: str
     key: str
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         return s3_request(endpoint, "POST", self, (("uploads", ""),), self.headers)
@@ -79,7 +81,7 @@ class UploadPart(Operation[Part]):
     upload_id: str
     number: int
     body: Body = EMPTY
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         return s3_request(endpoint, "PUT", self, _part_query(self.upload_id, self.number), self.headers, self.body)
@@ -88,7 +90,9 @@ class UploadPart(Operation[Part]):
         e_tag = unquoted(response.headers.get("etag", ""))
         if not e_tag:
             raise BadResponse("UploadPart was answered without an ETag")
-        return Part(self.number, e_tag, self.body.length, response.headers.get("x-amz-checksum-crc32"))
+        algorithm = self.headers.get("x-amz-sdk-checksum-algorithm", "CRC32")
+        checksum = response.headers.get(f"x-amz-checksum-{algorithm.lower()}")
+        return Part(self.number, e_tag, self.body.length, checksum, algorithm)
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ class UploadPartCopy(Operation[Part]):
     upload_id: str
     number: int
     byte_range: ByteRange
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         headers = {
@@ -120,8 +124,11 @@ class UploadPartCopy(Operation[Part]):
         e_tag = unquoted(result.get("ETag"))
         if not e_tag:
             raise BadResponse("UploadPartCopy was answered without an ETag; the part was not copied")
-        size = (self.byte_range.last or 0) - self.byte_range.first + 1
-        return Part(self.number, e_tag, size, result.get("ChecksumCRC32") or None)
+        size = 0 if self.byte_range.last is None else self.byte_range.last - self.byte_range.first + 1
+        for child in result.children:
+            if child.name.startswith("Checksum") and child.name != "ChecksumType" and child.text:
+                return Part(self.number, e_tag, size, child.text, child.name.removeprefix("Checksum"))
+        return Part(self.number, e_tag, size)
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,7 @@ class CompleteMultipartUpload(Operation[WrittenObject]):
     key: str
     upload_id: str
     parts: tuple[Part, ...]
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         body = BytesBody(build(("CompleteMultipartUpload", [_part_markup(part) for part in self.parts])))
@@ -147,7 +154,7 @@ class CompleteMultipartUpload(Operation[WrittenObject]):
 
 
 def _part_markup(part: Part) -> Markup:
-    checksum: list[Markup] = [("ChecksumCRC32", part.checksum)] if part.checksum else []
+    checksum: list[Markup] = [(f"Checksum{part.algorithm}", part.checksum)] if part.checksum else []
     return "Part", [*checksum, ("ETag", f'"{part.e_tag}"'), ("PartNumber", str(part.number))]
 
 
@@ -158,7 +165,7 @@ class AbortMultipartUpload(Operation[None]):
     bucket: str
     key: str
     upload_id: str
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         return s3_request(endpoint, "DELETE", self, (("uploadId", self.upload_id),), self.headers)
@@ -175,7 +182,7 @@ class ListParts(Operation[PartPage]):
     key: str
     upload_id: str
     marker: int = 0
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         marker: Query = (("part-number-marker", str(self.marker)),) if self.marker else ()
@@ -191,11 +198,13 @@ class ListParts(Operation[PartPage]):
             marker = int(root.get("NextPartNumberMarker")) if root.get("IsTruncated") == "true" else None
         except ValueError as error:
             raise BadResponse(f"a list of parts that cannot be read: {error}") from None
+        if marker is not None and marker <= self.marker:
+            raise BadResponse("the list of parts says that it goes on, but not from where")
         return PartPage(parts, marker)
 
 
 @dataclass(frozen=True)
-class ListMultipartUploads(Operation[UploadPage]):
+class ListMultipartUploads(BucketOperation[UploadPage]):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html"""
 
     max_reply: ClassVar[int] = 16 << 20
@@ -203,7 +212,7 @@ class ListMultipartUploads(Operation[UploadPage]):
     prefix: str = ""
     key_marker: str = ""
     upload_id_marker: str = ""
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         optional = (
@@ -226,4 +235,7 @@ class ListMultipartUploads(Operation[UploadPage]):
             raise BadResponse(f"a list of uploads that cannot be read: {error}") from None
         if root.get("IsTruncated") != "true":
             return UploadPage(uploads, None, None)
-        return UploadPage(uploads, decode(root.get("NextKeyMarker")), root.get("NextUploadIdMarker"))
+        markers = decode(root.get("NextKeyMarker")), root.get("NextUploadIdMarker")
+        if not markers[0] or markers == (self.key_marker, self.upload_id_marker):
+            raise BadResponse("the list of uploads says that it goes on, but not from where")
+        return UploadPage(uploads, *markers)

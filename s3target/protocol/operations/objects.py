@@ -5,8 +5,9 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Sto
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
@@ -83,11 +84,14 @@ class WrittenObject(NamedTuple):
     headers: Headers = _NO_HEADERS
 
 
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+
+
 def version_query(version_id: str | None) -> Query:
     return (("versionId", version_id),) if version_id else ()
 
 
-def _info(operation: Operation[object], headers: Mapping[str, str], size: int) -> ObjectInfo:
+def _info(operation: HeadObject | GetObject, headers: Mapping[str, str], size: int) -> ObjectInfo:
     return ObjectInfo(
         operation.bucket,
         operation.key,
@@ -101,7 +105,7 @@ def _info(operation: Operation[object], headers: Mapping[str, str], size: int) -
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:
     text = headers.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 @dataclass(frozen=True)
@@ -110,14 +114,17 @@ class HeadObject(Operation[ObjectInfo]):
 
     bucket: str
     key: str
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
     version_id: str | None = None
 
     def request(self, endpoint: Locator) -> Request:
         return s3_request(endpoint, "HEAD", self, version_query(self.version_id), self.headers)
 
     def parse(self, response: Response) -> ObjectInfo:
-        return _info(self, response.headers, _number(response.headers, "content-length") or 0)
+        size = _number(response.headers, "content-length")
+        if size is None:
+            raise BadResponse("HeadObject was answered without a Content-Length, so the object's size is unknown")
+        return _info(self, response.headers, size)
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ class GetObject(Operation[ObjectStream]):
     key: str
     byte_range: ByteRange | None = None
     if_match: str | None = None
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
     version_id: str | None = None
 
     def request(self, endpoint: Locator) -> Request:
@@ -159,12 +166,13 @@ class GetObject(Operation[ObjectStream]):
 
 def _content_range(text: str) -> tuple[int, int, int | None]:
     """first, last and size of "bytes 0-9/100" (RFC 9110 section 14.4)."""
-    unit, _, rest = text.partition(" ")
-    span, _, size = rest.partition("/")
-    first, _, last = span.partition("-")
-    if unit != "bytes" or not (first.isdigit() and last.isdigit()) or not (size.isdigit() or size == "*"):
+    found = _CONTENT_RANGE.fullmatch(text)
+    if not found:
         raise BadResponse(f"the answer's Content-Range cannot be read: {text!r}")
-    return int(first), int(last), int(size) if size != "*" else None
+    first, last, size = int(found[1]), int(found[2]), None if found[3] == "*" else int(found[3])
+    if last < first or (size is not None and last >= size):
+        raise BadResponse(f"the answer's Content-Range cannot be: {text!r}")
+    return first, last, size
 
 
 @dataclass(frozen=True)
@@ -175,7 +183,7 @@ class PutObject(Operation[WrittenObject]):
     bucket: str
     key: str
     body: Body = EMPTY
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         return s3_request(endpoint, "PUT", self, (), self.headers, self.body)
@@ -195,7 +203,7 @@ class DeleteObject(Operation[None]):
 
     bucket: str
     key: str
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
     version_id: str | None = None
 
     def request(self, endpoint: Locator) -> Request:
@@ -226,7 +234,7 @@ class CopyObject(Operation[WrittenObject]):
     source: CopySource
     bucket: str
     key: str
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
         headers = {**self.headers, "x-amz-copy-source": str(self.source)}

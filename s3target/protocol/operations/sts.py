@@ -13,7 +13,7 @@ from ..encoding import parse_timestamp, query_string
 from ..identity import Credentials
 from ..messages import BytesBody, Query, Request, Response
 from ..xml import Element
-from .base import Locator, Operation, document
+from .base import Locator, ServiceOperation, document
 
 _VERSION = "2011-06-15"
 
@@ -53,7 +53,7 @@ def _credentials(result: Element | None, source: str) -> Credentials:
 
 
 @dataclass(frozen=True)
-class AssumeRole(Operation[Credentials]):
+class AssumeRole(ServiceOperation[Credentials]):
     """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 
     duration: seconds, 900 to 43,200, None for the service's default (an hour).
@@ -82,7 +82,7 @@ class AssumeRole(Operation[Credentials]):
 
 
 @dataclass(frozen=True)
-class AssumeRoleWithWebIdentity(Operation[Credentials]):
+class AssumeRoleWithWebIdentity(ServiceOperation[Credentials]):
     """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html (never signed)"""
 
     role_arn: str
@@ -105,7 +105,7 @@ class AssumeRoleWithWebIdentity(Operation[Credentials]):
 
 
 @dataclass(frozen=True)
-class GetCallerIdentity(Operation[CallerIdentity]):
+class GetCallerIdentity(ServiceOperation[CallerIdentity]):
     """https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
 
     def request(self, endpoint: Locator) -> Request:

@@ -1,0 +1,102 @@
+"""Chain: the first provider that has keys wins and stays. default_chain(): the order that boto3's users know.
+
+https://docs.aws.amazon.com/boto3/latest/guide/credentials.html#configuring-credentials
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CredentialsError, NoCredentials
+from ..protocol.identity import Credentials
+from .provider import Passed, Provider, failure
+from .refreshing import Refreshing
+
+if TYPE_CHECKING:
+    from .sources import Sources
+
+
+class Chain:
+    """A CredentialProvider that asks each of `providers` until one has keys; that one alone is asked from then on.
+
+    what: whose credentials these are, for messages. clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        providers: Sequence[Provider],
+        what: str = "credentials",
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._providers = tuple(providers)
+        self._what = what
+        self._winner: Provider | None = None
+        self._cache = Refreshing(self._fetch, what, clock=clock, changed=self._changed)
+
+    def get(self) -> Credentials:
+        """NoCredentials lists every provider and why it passed; other CredentialsError, ConfigError: one failed."""
+        return self._cache.get()
+
+    def invalidate(self, credentials: Credentials, certain: bool) -> bool:
+        return self._cache.invalidate(credentials, certain)
+
+    def _fetch(self) -> Credentials:
+        if self._winner is not None:
+            return _fetched(self._winner)
+        passed = []
+        for provider in self._providers:
+            try:
+                credentials = _fetched(provider)
+            except Passed as reason:
+                passed.append(f"\n  {provider.name}: {reason}")
+            else:
+                self._winner = provider
+                return credentials
+        raise NoCredentials(f"no {self._what} found; tried in this order:{''.join(passed)}")
+
+    def _changed(self) -> bool:
+        return self._winner is not None and self._winner.changed()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_winner": None}
+
+    def __repr__(self) -> str:
+        return f"Chain({', '.join(provider.name for provider in self._providers)})"
+
+
+def _fetched(provider: Provider) -> Credentials:
+    try:
+        return provider.fetch()
+    except (Passed, CredentialsError):
+        raise
+    except Exception as error:
+        told = failure(provider.name, error)
+        if told is error:
+            raise
+        raise told from error
+
+
+def default_chain(sources: Sources) -> Chain:
+    """All providers in botocore's order. A profile that was named in code takes the environment's keys out."""
+    from .environment import Environment
+    from .profile_role import ProfileRole
+
+    profile, by_environment = sources.chosen, sources.profile_name is None
+    providers: list[Provider] = [Environment(sources)] if by_environment else []
+    providers += [ProfileRole(sources, profile), *profile_bound(sources, profile, by_environment)]
+    return Chain(providers, clock=sources.clock)
+
+
+def profile_bound(sources: Sources, profile: str, with_environment: bool = False) -> list[Provider]:
+    """The providers that look at one profile only, as a source_profile is looked at too."""
+    from .shared_files import ConfigFile, SharedCredentials
+    from .web_identity import WebIdentity
+
+    return [
+        WebIdentity(sources, profile, with_environment),
+        SharedCredentials(sources, profile),
+        ConfigFile(sources, profile),
+    ]

@@ -1,0 +1,213 @@
+"""The AWS configuration and credentials files: profiles, and the sections that profiles refer to.
+
+Nothing is read before it is asked for, and then once, until refresh() finds that a file is another by now.
+A profile of the credentials file lies over the one of the same name in the configuration file, key by key.
+https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ..errors import ConfigError
+from .ini import Sections, Value, read_sections
+
+Stamp = tuple[tuple[int, int, int] | None, ...]
+"""What tells one version of the files from another: inode, size, time of change in nanoseconds; None for no file."""
+
+
+class Profile(Mapping[str, Value]):
+    """The keys of one profile or section; source(key) says where each came from. Its repr shows no values."""
+
+    def __init__(self, name: str, values: Mapping[str, Value], origins: Mapping[str, str]) -> None:
+        self.name = name
+        self._values, self._origins = values, origins
+
+    def __getitem__(self, key: str) -> Value:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def source(self, key: str) -> str:
+        """File and section of the key, such as "/home/a/.aws/config [profile b]"; "" for one that is not there."""
+        return self._origins.get(key, "")
+
+    def text(self, key: str) -> str | None:
+        """The value; None if there is none or it is empty. ConfigError for a nested block."""
+        value = self._values.get(key)
+        if isinstance(value, Mapping):
+            raise ConfigError(f"{self.source(key)}: {key} is a block of lines where one value belongs")
+        return value or None
+
+    def block(self, key: str) -> Mapping[str, str]:
+        """The nested block, empty if there is none. ConfigError for a plain value."""
+        value = self._values.get(key) or {}
+        if isinstance(value, str):
+            raise ConfigError(f"{self.source(key)}: {key} must be a block of indented lines name = value")
+        return value
+
+    def over(self, lower: Profile) -> Profile:
+        return Profile(self.name, {**lower._values, **self._values}, {**lower._origins, **self._origins})
+
+    def __repr__(self) -> str:
+        return f"<Profile {self.name!r}: {', '.join(self._values)}>"
+
+
+_Found = dict[tuple[str, str], Profile]
+
+
+class _Parsed(NamedTuple):
+    """By kind ("profile", "services", "sso-session") and name."""
+
+    stamp: Stamp
+    config: _Found
+    credentials: _Found
+    merged: _Found
+
+
+class Profiles:
+    """Use load(). chosen: the name of the profile in use. config_path, credentials_path: where the files are.
+
+    Its pickle holds the paths and none of the values.
+    """
+
+    def __init__(self, config_path: str, credentials_path: str, chosen: str = "default") -> None:
+        self.config_path, self.credentials_path = config_path, credentials_path
+        self.chosen = chosen
+        self._parsed: _Parsed | None = None
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], explicit: str | None = None) -> Profiles:
+        """The files that environ names. explicit: a profile that was named in code."""
+        # botocore looks at AWS_DEFAULT_PROFILE first, though all other SDKs know AWS_PROFILE alone.
+        chosen = explicit or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or "default"
+        return cls(
+            expanded(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ),
+            expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ),
+            chosen,
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for kind, name in self._read().merged if kind == "profile")
+
+    def get(self, name: str) -> Profile:
+        """The profile. ConfigError if it is in neither file; "default" is then an empty one."""
+        found = self._read().merged.get(("profile", name))
+        if found is None and name != "default":
+            raise ConfigError(
+                f"there is no profile {name!r} in {self.config_path} or {self.credentials_path}; add it, or choose"
+                f" another by AWS_PROFILE (there are: {', '.join(self.names) or 'none'})"
+            )
+        return found or Profile(name, {}, {})
+
+    def section(self, kind: str, name: str) -> Profile:
+        """[kind name] of the configuration file, kind being "services" or "sso-session". ConfigError without it."""
+        found = self._read().config.get((kind, name))
+        if found is None:
+            raise ConfigError(f"there is no section [{kind} {name}] in {self.config_path}; add it")
+        return found
+
+    def in_config(self, name: str) -> Profile:
+        """What the configuration file alone says of the profile."""
+        return self._read().config.get(("profile", name)) or Profile(name, {}, {})
+
+    def in_credentials(self, name: str) -> Profile:
+        """What the credentials file alone says of the profile."""
+        return self._read().credentials.get(("profile", name)) or Profile(name, {}, {})
+
+    def stamp(self) -> Stamp:
+        """Of the files as they are now."""
+        return _stamp(self.config_path), _stamp(self.credentials_path)
+
+    def refresh(self) -> Stamp:
+        """Have the files read again if they are others by now; the stamp of what will be read."""
+        stamp = self.stamp()
+        if self._parsed is not None and self._parsed.stamp != stamp:
+            self._parsed = None
+        return stamp
+
+    def _read(self) -> _Parsed:
+        parsed = self._parsed
+        if parsed is None:
+            stamp = self.stamp()
+            config = _config_profiles(self.config_path) if stamp[0] else {}
+            credentials = _credentials_profiles(self.credentials_path) if stamp[1] else {}
+            merged = {key: found for key, found in config.items() if key[0] == "profile"}
+            for key, found in credentials.items():
+                merged[key] = found.over(merged[key]) if key in merged else found
+            parsed = self._parsed = _Parsed(stamp, config, credentials, merged)
+        return parsed
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_parsed": None}
+
+    def __repr__(self) -> str:
+        return f"Profiles({self.config_path!r}, {self.credentials_path!r}, {self.chosen!r})"
+
+
+def expanded(path: str, environ: Mapping[str, str]) -> str:
+    """path with $VAR, ${VAR} and a leading ~ filled in."""
+    path = re.sub(r"\$(\w+|\{[^}]*\})", lambda found: environ.get(found[1].strip("{}"), found[0]), path)
+    home = environ.get("HOME")
+    if home and (path == "~" or path.startswith("~/")):
+        return home.rstrip("/") + path[1:]
+    return os.path.expanduser(path)
+
+
+def boolean(text: str | None) -> bool:
+    """Only "true", in any case, is true: botocore's rule for these files and their variables."""
+    return text is not None and text.strip().lower() == "true"
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    # What cannot even be looked at counts as missing: the home of another user, in a container for instance.
+    try:
+        state = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _config_profiles(path: str) -> _Found:
+    found: _Found = {}
+    for header, values in _sections(path).items():
+        key = _parse_header(header)
+        if key:
+            found[key] = _profile(key[1], path, header, values)
+    return found
+
+
+def _parse_header(header: str) -> tuple[str, str] | None:
+    """Kind and name of a section of the configuration file; None for one that means nothing to us."""
+    if header == "default":
+        return "profile", header
+    if not header.startswith(("profile", "sso-session", "services")):
+        return None
+    import shlex
+
+    try:
+        kind, name = shlex.split(header)
+    except ValueError:  # no pair, or a quote that is not closed
+        return None
+    return (kind, name) if kind in ("profile", "sso-session", "services") else None
+
+
+def _credentials_profiles(path: str) -> _Found:
+    return {("profile", name): _profile(name, path, name, values) for name, values in _sections(path).items()}
+
+
+def _sections(path: str) -> Sections:
+    # A device such as /dev/null is a usual way to say "no file".
+    return read_sections(path) if path != os.devnull else {}
+
+
+def _profile(name: str, path: str, header: str, values: Mapping[str, Value]) -> Profile:
+    return Profile(name, values, dict.fromkeys(values, f"{path} [{header}]"))

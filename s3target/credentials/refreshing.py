@@ -1,0 +1,203 @@
+"""The one cache of credentials. It renews them before they end, and nobody waits who need not.
+
+Keys that do not expire are kept for good. Others have two windows before their end. In the advisory one a single
+thread tries to renew them while all others go on with what they have, and a failure is logged and nothing more. In the
+mandatory one everybody waits for the renewal, and its failure is everybody's. Of keys that live less than twice the
+advisory window both windows shrink in proportion: a session of 15 minutes is renewed when 7.5 are left and must be
+when 5 are left, one of 2 seconds after the first second. So keys are never fetched for each call, however short-lived.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import RefreshFailed, S3Error
+from ..protocol.identity import Credentials
+from ..transport.fork import renew_in_children
+from .provider import CannotRenew, failure
+
+_log = logging.getLogger("s3target.credentials")
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at whether the source of the keys, a file for instance, is another by now."""
+
+SUSPICION_AFTER = 60.0
+"""Seconds for which new keys are above suspicion: a refusal that may have any reason costs one fetch in that time."""
+
+_PAUSES_PER_WINDOW = 60
+_FOREVER = float("inf")
+
+
+class _Held:
+    """Keys in the cache, replaced as a whole. Only look_at moves: when the next thread has something to look after."""
+
+    __slots__ = ("advisory_at", "credentials", "fetched_at", "look_at", "mandatory_at", "pause")
+
+    def __init__(self, credentials: Credentials, now: float, advisory: float, mandatory: float) -> None:
+        self.credentials = credentials
+        self.fetched_at = now
+        end = credentials.expires_at
+        scale = 1.0 if end is None else min(1.0, (end - now) / (2 * advisory)) if advisory > 0 else 0.0
+        self.advisory_at = _FOREVER if end is None else end - advisory * scale
+        self.mandatory_at = _FOREVER if end is None else end - mandatory * scale
+        self.pause = advisory * scale / _PAUSES_PER_WINDOW
+        self.look_at = self.advisory_at
+
+
+class Refreshing:
+    """A CredentialProvider over fetch(), which is called by one thread at a time and only when it has to be.
+
+    name: for messages. clock: seconds since 1970. advisory, mandatory: the windows, in seconds before the end.
+    changed: see Provider.changed(); asked every few seconds, and when the store refuses the keys.
+    Forked children get a lock of their own. A pickle holds neither keys nor lock, and can be made if fetch can.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], Credentials],
+        name: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        advisory: float = 900.0,
+        mandatory: float = 600.0,
+        changed: Callable[[], bool] | None = None,
+    ) -> None:
+        self._fetch, self._name, self._changed = fetch, name, changed
+        self._clock, self._windows = clock, (advisory, mandatory)
+        self._start()
+
+    def _start(self) -> None:
+        self._held: _Held | None = None
+        self._tries = 0
+        self._failed: tuple[type[S3Error], str] | None = None
+        self.renew()
+        renew_in_children(self)
+
+    def get(self) -> Credentials:
+        """Keys that are good now. RefreshFailed, or the provider's own CredentialsError or ConfigError."""
+        held, now = self._held, self._clock()
+        if held is None or now >= held.mandatory_at:
+            return self._wait()
+        if now < held.look_at:
+            return held.credentials
+        return self._look(held, now)
+
+    def invalidate(self, credentials: Credentials, certain: bool) -> bool:
+        """See CredentialProvider. A mere 403 is put down to the keys only if they are of a session and not new."""
+        held = self._held
+        if held is None or not _same(held.credentials, credentials):
+            return True
+        if not certain:
+            return self._suspicious(held) and self._replaced(held)
+        with self._lock:
+            if self._held is held:
+                self._held = None
+        return True
+
+    def _suspicious(self, held: _Held) -> bool:
+        if self._changed is not None and self._changed():
+            return True
+        return bool(held.credentials.session_token) and self._clock() - held.fetched_at > SUSPICION_AFTER
+
+    def _replaced(self, held: _Held) -> bool:
+        """Whether a fetch gives other keys. If it fails, the suspects stay: they may well be good."""
+        with self._lock:
+            if self._held is not held:
+                return True
+            try:
+                return not _same(self._renewed(), held.credentials)
+            except Exception as error:
+                held.fetched_at = self._clock()
+                _log.warning("%s: not renewed after a 403: %s", self._name, failure(self._name, error))
+                return False
+
+    def _look(self, held: _Held, now: float) -> Credentials:
+        """Renew early, if nobody else is at it and there is a reason."""
+        lock = self._lock
+        if not lock.acquire(blocking=False):
+            return held.credentials
+        try:
+            if self._held is not held:
+                return (self._held or held).credentials
+            if now < held.advisory_at and not (self._changed and self._changed()):
+                held.look_at = min(now + LOOK_EVERY, held.advisory_at)
+                return held.credentials
+            return self._renewed()
+        except Exception as error:
+            held.look_at = self._next_look(held, error)
+            _log.warning("%s: not renewed yet, the old keys stay in use: %s", self._name, failure(self._name, error))
+            return held.credentials
+        finally:
+            lock.release()
+
+    def _next_look(self, held: _Held, error: Exception) -> float:
+        if isinstance(error, CannotRenew):
+            held.mandatory_at = held.credentials.expires_at or _FOREVER
+            return held.mandatory_at
+        return self._clock() + (held.pause or LOOK_EVERY)
+
+    def _wait(self) -> Credentials:
+        """Renew, or share what came of the renewal that was under way."""
+        tries = self._tries
+        with self._lock:
+            held = self._held
+            if held is not None and self._clock() < held.mandatory_at:
+                return held.credentials
+            if self._tries != tries and self._failed is not None:
+                kind, message = self._failed
+                raise kind(message)
+            try:
+                return self._renewed()
+            except CannotRenew as error:
+                if held is None or self._clock() >= (held.credentials.expires_at or 0.0):
+                    raise
+                self._next_look(held, error)
+                return held.credentials
+            except Exception as error:
+                told = failure(self._name, error)
+                self._failed = type(told), str(told)
+                if told is error:
+                    raise
+                raise told from error
+
+    def _renewed(self) -> Credentials:
+        """New keys, published whole. The lock is held."""
+        self._tries += 1
+        self._failed = None
+        credentials = self._fetch()
+        now = self._clock()
+        if credentials.expires_at is not None and credentials.expires_at <= now:
+            raise RefreshFailed(f"{self._name} gave credentials that ended {now - credentials.expires_at:.0f} s ago")
+        held = _Held(credentials, now, *self._windows)
+        if self._changed is not None:
+            held.look_at = min(now + LOOK_EVERY, held.advisory_at)
+        self._held = held
+        _log.debug("%s: new credentials, access key id %s", self._name, credentials.access_key_id)
+        return credentials
+
+    def renew(self) -> None:
+        """For a forked child; see transport.fork."""
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("_fetch", "_name", "_changed", "_clock", "_windows")
+        return {name: self.__dict__[name] for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    def __repr__(self) -> str:
+        return f"Refreshing({self._name!r})"
+
+
+def _same(one: Credentials, other: Credentials) -> bool:
+    return one is other or (
+        one.access_key_id == other.access_key_id
+        and one.secret_access_key == other.secret_access_key
+        and one.session_token == other.session_token
+    )

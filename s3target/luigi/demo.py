@@ -1,0 +1,131 @@
+"""The demo's pipeline: word counts of texts that lie on S3, a merged gzip report, and a directory with a flag.
+
+SourceText (external, on S3)  ->  CountWords, one per text, in parallel workers  ->  MergedReport (gzip)
+                                                                                 ->  WordsByLetter (flag target)
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import luigi
+from luigi.format import UTF8, Gzip
+
+from ..protocol.operations.objects import HeadObject
+from .client import S3Client
+from .target import S3FlagTarget, S3Target
+from .task import S3PathTask
+
+_TEXTS = (
+    "a task is done when its output is there and an output is there when it is whole",
+    "the store keeps the object and the object keeps its word: whole or not at all",
+    "many workers read many texts, and no worker waits for a text that is there",
+    "count the words, merge the counts, and leave a flag when all the work is done",
+)
+
+
+def _process() -> dict[str, str]:
+    """Metadata for an output: who wrote it, and whether the AWS SDK was loaded there."""
+    loaded = any(name in sys.modules for name in ("boto3", "botocore"))
+    return {"pid": str(os.getpid()), "boto3": "loaded" if loaded else "absent"}
+
+
+class CountWords(luigi.Task):  # type: ignore[misc]
+    """Counts the words of one text."""
+
+    base = luigi.Parameter()
+    number = luigi.IntParameter()
+
+    def requires(self) -> S3PathTask:
+        return S3PathTask(f"{self.base}/input/text-{self.number}.txt")
+
+    def output(self) -> S3Target:
+        return S3Target(f"{self.base}/counts/text-{self.number}.tsv", Metadata=_process())
+
+    def run(self) -> None:
+        with self.input().open() as text:
+            counts = collections.Counter(word.strip(",.:") for line in text for word in line.split())
+        with self.output().open("w") as table:
+            for word, count in sorted(counts.items()):
+                table.write(f"{word}\t{count}\n")
+
+
+class _OverAllCounts(luigi.Task):  # type: ignore[misc]
+    base = luigi.Parameter()
+    texts = luigi.IntParameter()
+
+    def requires(self) -> list[CountWords]:
+        return [CountWords(self.base, number) for number in range(self.texts)]
+
+    def merged(self) -> list[tuple[str, int]]:
+        total: collections.Counter[str] = collections.Counter()
+        for target in self.input():
+            with target.open() as table:
+                for line in table:
+                    word, count = line.split("\t")
+                    total[word] += int(count)
+        return sorted(total.items(), key=lambda item: (-item[1], item[0]))
+
+
+class MergedReport(_OverAllCounts):
+    """All counts in one gzip file, the most frequent words first."""
+
+    def output(self) -> S3Target:
+        return S3Target(f"{self.base}/report.txt.gz", format=UTF8 >> Gzip, Metadata=_process())
+
+    def run(self) -> None:
+        with self.output().open("w") as report:
+            for word, count in self.merged():
+                report.write(f"{count:4d}  {word}\n")
+
+
+class WordsByLetter(_OverAllCounts):
+    """A directory with a file per first letter. The flag comes last: who sees it sees all."""
+
+    def output(self) -> S3FlagTarget:
+        return S3FlagTarget(f"{self.base}/by-letter/")
+
+    def run(self) -> None:
+        client, directory = self.output().fs, self.output().path
+        letters: dict[str, list[str]] = collections.defaultdict(list)
+        for word, _ in self.merged():
+            letters[word[0]].append(word)
+        for letter, words in letters.items():
+            client.put_string("\n".join(words) + "\n", f"{directory}{letter}.txt")
+        client.put_string("", f"{directory}_SUCCESS", Metadata=_process())
+
+
+def run_pipeline(base: str, workers: int = 2) -> int:
+    """Put the texts below base, run the pipeline through Luigi's local scheduler, print the report; 0 if all is well."""
+    client = S3Client()
+    for number, text in enumerate(_TEXTS):
+        client.put_string(f"{text}\n", f"{base}/input/text-{number}.txt")
+    print(f"Put {len(_TEXTS)} texts below {base}/input/.", flush=True)
+    goals = [MergedReport(base, len(_TEXTS)), WordsByLetter(base, len(_TEXTS))]
+    result = luigi.build(
+        goals, local_scheduler=True, workers=workers, detailed_summary=True, log_level="WARNING", no_lock=True
+    )
+    print(result.summary_text)
+    if not result.scheduling_succeeded:
+        return 1
+    print(*_findings(client, base), sep="\n")
+    return 0
+
+
+def _findings(client: S3Client, base: str) -> Iterator[str]:
+    with MergedReport(base, len(_TEXTS)).output().open() as report:
+        yield f"{base}/report.txt.gz begins:"
+        yield from (line.rstrip("\n") for line, _ in zip(report, range(10), strict=False))
+    outputs = [*client.listdir(f"{base}/counts"), f"{base}/report.txt.gz", f"{base}/by-letter/_SUCCESS"]
+    wrote = [_metadata(client, path) for path in outputs]
+    processes = {info.get("pid") for info in wrote}
+    boto3 = "absent" if all(info.get("boto3") == "absent" for info in wrote) else "LOADED"
+    yield f"{len(outputs)} outputs, written by {len(processes)} worker processes; boto3 in them: {boto3}."
+
+
+def _metadata(client: S3Client, path: str) -> dict[str, Any]:
+    return client.s3.call(HeadObject(*client._path_to_bucket_and_key(path))).metadata

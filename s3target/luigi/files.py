@@ -1,0 +1,94 @@
+"""The file objects of a target: AtomicS3File, which commits at close(), and ReadableS3File.
+
+Invariant of writing: nothing is at the final key until close() has returned, and nothing ever is after an exception in
+the `with` block, a dropped reference, a failed flush or a death of the process. close() twice uploads once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from luigi.target import AtomicLocalFile
+
+if TYPE_CHECKING:
+    from .client import S3Client, S3Key
+
+_BUFFER_SIZE = 256 * 1024
+"""Bytes read ahead of the caller: lines are cut out of it at C speed."""
+
+
+class AtomicS3File(AtomicLocalFile):  # type: ignore[misc]
+    """Writes to a temporary file, and puts it to S3 when closed.
+
+    tmp_dir: where the temporary file goes; the system's place for such if None. Other options are those of
+    S3Client.put().
+    """
+
+    def __init__(self, path: str, s3_client: S3Client, tmp_dir: str | None = None, **kwargs: Any) -> None:
+        self.s3_client = s3_client
+        self.s3_options = kwargs
+        self._tmp_dir = tmp_dir
+        self._owner = os.getpid()
+        super().__init__(path)
+
+    def generate_tmp_path(self, path: str) -> str:
+        """A new empty file that only this user may read, under a name nobody can guess."""
+        handle, tmp_path = tempfile.mkstemp(prefix="s3target-", dir=self._tmp_dir)
+        os.close(handle)
+        return tmp_path
+
+    def move_to_final_destination(self) -> None:
+        self.s3_client.put_multipart(self.tmp_path, self.path, **self.s3_options)
+
+    def close(self) -> None:
+        """Commit. What goes wrong is raised, and nothing is committed then."""
+        if self.closed:
+            return
+        try:
+            io.BufferedWriter.close(self)
+            self.move_to_final_destination()
+        finally:
+            self._drop()
+
+    def abort(self) -> None:
+        """Commit nothing; the temporary file goes."""
+        if not self.closed:
+            # The raw file first: what is still buffered has nowhere to go.
+            self.raw.close()
+            with contextlib.suppress(ValueError, OSError):
+                io.BufferedWriter.close(self)
+        self._drop()
+
+    def __exit__(self, exc_type: Any, exc: Any, traceback: Any) -> None:
+        if exc_type is None:
+            self.close()
+        else:
+            self.abort()
+
+    def __del__(self) -> None:
+        # A forked child holds copies of its parent's files; they are not its own to remove.
+        if self.__dict__.get("_owner") == os.getpid():
+            self.abort()
+
+    def _drop(self) -> None:
+        with contextlib.suppress(FileNotFoundError, AttributeError):
+            os.remove(self.tmp_path)
+
+
+class ReadableS3File(io.BufferedReader):
+    """Reads an object as one stream, which goes on where it stopped if the connection breaks.
+
+    s3_key: what S3Client.get_key() gives.
+    """
+
+    def __init__(self, s3_key: S3Key) -> None:
+        self.s3_key = s3_key
+        super().__init__(s3_key.get()["Body"], _BUFFER_SIZE)
+
+    def seekable(self) -> bool:
+        """False: Luigi's formats take a file for what it is, and this one is a stream."""
+        return False

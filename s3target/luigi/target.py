@@ -1,0 +1,118 @@
+"""Luigi targets on S3. What they promise about writing is in files.py."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from luigi.format import get_default_format
+from luigi.target import FileAlreadyExists, FileSystemTarget
+
+from ..errors import PreconditionFailed
+from ..protocol.options import UPLOAD, check
+from .client import FileNotFoundException, S3Client
+from .files import AtomicS3File, ReadableS3File
+
+_FLAG = "_SUCCESS"
+
+
+class S3Target(FileSystemTarget):  # type: ignore[misc]
+    """An object on S3 as a task's output or input.
+
+    path: s3://bucket/key; s3a:// and s3n:// mean the same. format: of luigi.format, text by default.
+    client: an S3Client; one of the default configuration if None. overwrite: False commits only if nothing is at the
+    path yet, else luigi.target.FileAlreadyExists. tmp_dir: where output waits for its commit. readahead: ranges
+    fetched in parallel ahead of the reader, 0 for one plain stream. progress: called with (bytes done, bytes in all).
+    version_id: which version to read. Further arguments are boto3's ExtraArgs (ServerSideEncryption, ACL, Metadata,
+    ContentType, ...) for what is written; an unknown one is a ConfigError.
+    """
+
+    def __init__(
+        self,
+        path: Any,
+        format: Any = None,
+        client: S3Client | None = None,
+        *,
+        overwrite: bool = True,
+        tmp_dir: str | None = None,
+        readahead: int = 0,
+        progress: Callable[[int, int | None], None] | None = None,
+        version_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(path)
+        S3Client._check_deprecated_argument(**kwargs)
+        check(kwargs, UPLOAD, "S3Target")
+        self.format = get_default_format() if format is None else format
+        self._fs = client
+        self.overwrite, self.tmp_dir, self.readahead = overwrite, tmp_dir, readahead
+        self.progress, self.version_id = progress, version_id
+        self.s3_options = kwargs
+
+    @property
+    def fs(self) -> S3Client:
+        if self._fs is None:
+            self._fs = S3Client()
+        return self._fs
+
+    @fs.setter
+    def fs(self, client: S3Client) -> None:
+        self._fs = client
+
+    def open(self, mode: str = "r") -> Any:
+        """A file object in the target's format, mode "r" or "w". FileNotFoundException if there is nothing to read."""
+        if mode == "w":
+            return self.format.pipe_writer(self._writer())
+        if mode == "r":
+            return self.format.pipe_reader(self._reader())
+        raise ValueError(f"mode {mode!r} is not supported; use 'r' or 'w' (bytes need format=luigi.format.Nop)")
+
+    def _reader(self) -> ReadableS3File:
+        key = self.fs._key(self.path, self.version_id, self.readahead, self.progress)
+        try:
+            return ReadableS3File(key)
+        except FileNotFoundException:
+            raise FileNotFoundException(f"Could not find file at {self.path}") from None
+
+    def _writer(self) -> AtomicS3File:
+        options = dict(self.s3_options)
+        if self.progress is not None:
+            options["progress"] = self.progress
+        if self.overwrite:
+            return AtomicS3File(self.path, self.fs, self.tmp_dir, **options)
+        return _OnceOnlyFile(self.path, self.fs, self.tmp_dir, **{**options, "IfNoneMatch": "*"})
+
+
+class _OnceOnlyFile(AtomicS3File):
+    """Commits only where nothing is yet."""
+
+    def move_to_final_destination(self) -> None:
+        try:
+            super().move_to_final_destination()
+        except PreconditionFailed as error:
+            raise FileAlreadyExists(f"{self.path} is there already; nothing was written") from error
+
+
+class S3FlagTarget(S3Target):
+    """A directory that is complete when a flag file (`_SUCCESS`) is in it, as Hadoop and Spark leave theirs.
+
+    path must end with "/": ValueError otherwise.
+    """
+
+    def __init__(self, path: Any, format: Any = None, client: S3Client | None = None, flag: str | None = _FLAG) -> None:
+        if not str(path).endswith("/"):
+            raise ValueError("S3FlagTarget requires the path to be to a directory.  It must end with a slash ( / ).")
+        super().__init__(path, format, client)
+        self.flag = _FLAG if flag is None else flag
+
+    def exists(self) -> bool:
+        return self.fs.exists(self.path + self.flag)
+
+
+class S3EmrTarget(S3FlagTarget):
+    """Deprecated: S3FlagTarget under the name it had for Amazon EMR."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn("S3EmrTarget is deprecated. Please use S3FlagTarget", stacklevel=2)
+        super().__init__(*args, **kwargs)

@@ -1,0 +1,91 @@
+"""The life of a multipart upload.
+
+Invariant: leaving the `with` block, either complete() was called and the object is there as a whole, or the upload was
+aborted. Shared by whoever makes parts: upload, copy, writer.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from types import TracebackType
+
+from ..client import Client
+from ..errors import NoSuchUpload, S3Error
+from ..protocol.messages import Headers
+from ..protocol.operations.base import Operation
+from ..protocol.operations.multipart import (
+    AbortMultipartUpload,
+    CompleteMultipartUpload,
+    CreateMultipartUpload,
+    Part,
+)
+from ..protocol.operations.objects import WrittenObject
+from ..protocol.options import ExtraArgs, headers_for
+
+_log = logging.getLogger("s3target.transfer")
+_NO_HEADERS: Headers = {}
+
+
+class MultipartUpload:
+    """One upload id, begun on entering. part() may be called from any thread."""
+
+    def __init__(
+        self, client: Client, bucket: str, key: str, extra_args: ExtraArgs, headers: Headers = _NO_HEADERS
+    ) -> None:
+        self._client = client
+        self._bucket, self._key = bucket, key
+        self._extra_args = extra_args
+        self._create = CreateMultipartUpload(bucket, key, headers)
+        self._completed = self._aborted = False
+        self.upload_id = ""
+
+    def __enter__(self) -> MultipartUpload:
+        self.upload_id = self._client.call(self._create)
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if not self._completed:
+            self._aborted = True
+            self._abort()
+
+    def part(self, operation: Operation[Part]) -> Part:
+        """Call it. A part that lands after the abort would be stored, and billed, until someone aborts again."""
+        try:
+            return self._client.call(operation)
+        finally:
+            if self._aborted:
+                self._abort()
+
+    def complete(self, parts: Iterable[Part], headers: Headers = _NO_HEADERS) -> WrittenObject:
+        """Make the object of these parts, in this order."""
+        own = headers_for("CompleteMultipartUpload", self._extra_args)
+        operation = CompleteMultipartUpload(
+            self._bucket, self._key, self.upload_id, tuple(parts), {**own, **headers}
+        )
+        written = self._client.call(operation)
+        self._completed = True
+        return written
+
+    def _abort(self) -> None:
+        headers = headers_for("AbortMultipartUpload", self._extra_args)
+        try:
+            self._client.call(AbortMultipartUpload(self._bucket, self._key, self.upload_id, headers))
+        except NoSuchUpload:
+            pass  # aborted before
+        except (S3Error, OSError) as error:
+            place = f"s3://{self._bucket}/{self._key}"
+            _log.warning("upload %s of %s could not be aborted: %s; its parts stay until it is", self.upload_id, place, error)
+
+
+def declared_checksum(client: Client, extra_args: ExtraArgs) -> Headers:
+    """What CreateMultipartUpload has to say of the CRC32 that UploadPart sends.
+
+    AWS refuses a part with a checksum whose upload did not announce one: "Checksum Type mismatch occurred, expected
+    checksum Type: null" (https://github.com/boto/botocore/issues/3216). Complete then lists the parts' checksums, but
+    only those that the store gave back: to Swift the element is MalformedXML, and it gives none.
+    """
+    if not client.checksums or extra_args.get("ChecksumAlgorithm"):
+        return _NO_HEADERS
+    return {"x-amz-checksum-algorithm": "CRC32"}

@@ -1,0 +1,193 @@
+"""A bounded pool of threads for the jobs of one transfer.
+
+Contract: at most `threads` jobs run at once and at most `waiting` more are held, so whoever makes jobs one by one holds
+memory for no more than that. The first job that fails stops the pool: jobs that wait are dropped, running ones are
+waited for, and the FIRST error is the one raised. Leaving by KeyboardInterrupt (or SystemExit) waits for running jobs
+no longer than GRACE. Long jobs look at `stop` between pieces and return early when it is set. No thread outlives the
+pool, except one that is still in its job after an interrupt; as a daemon it keeps no interpreter alive.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from ..errors import S3Error
+
+GRACE = 0.5
+"""Seconds that an interrupt waits for running jobs: Ctrl-C is to be over within one."""
+_SLICE = 0.25
+# On Windows a thread that waits for a lock does not see Ctrl-C, so the caller's waits are cut into slices.
+
+T = TypeVar("T")
+
+
+class Stopped(S3Error):
+    """What a job that was dropped, or ended early at the sight of `stop`, gives in place of a result."""
+
+
+class Ticket(Generic[T]):
+    """A job that was handed in."""
+
+    __slots__ = ("_job", "_pool", "_result", "done")
+
+    def __init__(self, pool: Workers, job: Callable[[], T]) -> None:
+        self._pool = pool
+        self._job: Callable[[], T] | None = job
+        self._result: T | None = None
+        self.done = False
+
+    def run(self) -> None:
+        job, self._job = self._job, None
+        assert job is not None
+        self._result = job()
+        self.done = True
+
+    def result(self) -> T:
+        """What the job returned; waits for it. If the pool has failed, its first error; Stopped if it was stopped."""
+        self._pool.wait_for(lambda: self.done)
+        return self._result  # type: ignore[return-value]
+
+
+class Workers:
+    """The pool. Leaving the `with` block waits for all jobs, or, if by an exception, stops and drains.
+
+    stop: an Event of the caller's, where jobs are made before the pool is; set once there is no use in going on.
+    Only the thread that made the pool calls its methods.
+    """
+
+    def __init__(self, threads: int, waiting: int = 0, stop: threading.Event | None = None) -> None:
+        self.stop = stop or threading.Event()
+        self._threads = threads
+        self._room = threads + waiting
+        self._started: list[threading.Thread] = []
+        self._queue: deque[Ticket[Any]] = deque()
+        self._held = self._idle = 0
+        self._ending = False
+        self._error: BaseException | None = None
+        lock = threading.Lock()
+        self._work = threading.Condition(lock)
+        self._done = threading.Condition(lock)
+
+    def submit(self, job: Callable[[], T]) -> Ticket[T]:
+        """Have the job run; waits while the pool is full. Raises the first error of an earlier job."""
+        self.wait_for(lambda: self._held < self._room)
+        ticket = Ticket(self, job)
+        with self._work:
+            self._held += 1
+            self._queue.append(ticket)
+            start = len(self._queue) > self._idle and len(self._started) < self._threads
+            self._work.notify()
+        if start:
+            self._start()
+        return ticket
+
+    def drain(self) -> None:
+        """Wait until all jobs are done. Raises the first error."""
+        self.wait_for(lambda: not self._held)
+
+    def close(self, grace: float | None = None) -> None:
+        """Drop what waits and end the threads, once their jobs are done or `grace` seconds are over."""
+        with self._work:
+            self._ending = True
+            self._drop()
+            self._work.notify_all()
+        end = None if grace is None else time.monotonic() + grace
+        for thread in self._started:
+            while thread.is_alive() and (end is None or time.monotonic() < end):
+                thread.join(_SLICE if end is None else min(_SLICE, max(0.0, end - time.monotonic())))
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self.drain()
+            self.close(None if error is None or isinstance(error, Exception) else GRACE)
+        except Exception:
+            self.close()
+            raise
+        except BaseException:
+            self.close(GRACE)
+            raise
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until it holds. Raises the first error of a job, or Stopped, in which case it may never hold."""
+        with self._done:
+            while self._error is None and not condition():
+                if self.stop.is_set():
+                    raise Stopped("the transfer was stopped")
+                self._done.wait(_SLICE)
+            if self._error is not None:
+                raise self._error
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name=f"s3target-{len(self._started) + 1}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no more threads: those that run will do
+            if not self._started:
+                raise
+        else:
+            self._started.append(thread)
+
+    def _run(self) -> None:
+        while (ticket := self._next()) is not None:
+            error = None
+            try:
+                ticket.run()
+            except BaseException as caught:
+                error = caught
+            with self._done:
+                self._held -= 1
+                if error is not None:
+                    self._error = self._error or error
+                    self._drop()
+                self._done.notify()
+
+    def _next(self) -> Ticket[Any] | None:
+        with self._work:
+            while not self._queue and not self._ending:
+                self._idle += 1
+                self._work.wait()
+                self._idle -= 1
+            return self._queue.popleft() if self._queue else None
+
+    def _drop(self) -> None:
+        self.stop.set()
+        self._held -= len(self._queue)
+        self._queue.clear()
+
+
+def run_all(jobs: Iterable[Callable[[], T]], threads: int, stop: threading.Event | None = None) -> list[T]:
+    """The results of all jobs in order, with at most `threads` of them running at once.
+
+    jobs: is asked for the next one only when a thread is free. With one thread, the caller's own does the work.
+    """
+    if threads == 1:
+        return [job() for job in jobs]
+    with Workers(threads, stop=stop) as workers:
+        tickets = [workers.submit(job) for job in jobs]
+        workers.drain()
+        return [ticket.result() for ticket in tickets]
+
+
+class Meter:
+    """Counts bytes for a progress callback. Thread-safe; calls come one at a time, so the count only grows."""
+
+    def __init__(self, report: Callable[[int, int | None], None] | None, total: int | None = None) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self.total = total
+        self.count = 0
+
+    def add(self, count: int) -> None:
+        if self._report is not None:
+            with self._lock:
+                self.count += count
+                self._report(self.count, self.total)

@@ -81,22 +81,40 @@ def _fetched(provider: Provider) -> Credentials:
 
 def default_chain(sources: Sources) -> Chain:
     """All providers in botocore's order. A profile that was named in code takes the environment's keys out."""
+    from .container import Container
     from .environment import Environment
+    from .instance import Instance
+    from .old_files import BotoConfig, Ec2CredentialsFile
     from .profile_role import ProfileRole
 
     profile, by_environment = sources.chosen, sources.profile_name is None
-    providers: list[Provider] = [Environment(sources)] if by_environment else []
-    providers += [ProfileRole(sources, profile), *profile_bound(sources, profile, by_environment)]
-    return Chain(providers, clock=sources.clock)
+    return Chain(
+        [
+            *([Environment(sources)] if by_environment else []),
+            ProfileRole(sources, profile),
+            *profile_bound(sources, profile, by_environment),
+            Ec2CredentialsFile(sources),
+            BotoConfig(sources),
+            Container(sources),
+            Instance(sources),
+        ],
+        clock=sources.clock,
+    )
 
 
 def profile_bound(sources: Sources, profile: str, with_environment: bool = False) -> list[Provider]:
     """The providers that look at one profile only, as a source_profile is looked at too."""
+    from .login import Login
+    from .process import Process
     from .shared_files import ConfigFile, SharedCredentials
+    from .sso import Sso
     from .web_identity import WebIdentity
 
     return [
         WebIdentity(sources, profile, with_environment),
+        Sso(sources, profile),
         SharedCredentials(sources, profile),
+        Login(sources, profile),
+        Process(sources, profile),
         ConfigFile(sources, profile),
     ]

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from ..protocol.identity import Credentials
@@ -46,6 +46,9 @@ class ProfileRole(Provider):
             self._call = RoleFetch(self._sources.sts, self._base(profile), request, self._sources.ask)
         return self._call()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_call": None}
+
     def _base(self, profile: Profile) -> CredentialProvider:
         source_profile, source = profile.text("source_profile"), profile.text("credential_source")
         if source_profile and source:
@@ -60,7 +63,14 @@ class ProfileRole(Provider):
         )
 
     def _from_source(self, source: str) -> CredentialProvider:
-        providers = {"environment": Environment}
+        from .container import Container
+        from .instance import Instance
+
+        providers: dict[str, type[Environment | Container | Instance]] = {
+            "environment": Environment,
+            "ecscontainer": Container,
+            "ec2instancemetadata": Instance,
+        }
         found = providers.get(source.lower())
         if found is None:
             raise ConfigError(

@@ -125,7 +125,7 @@ class Profiles:
 
     def stamp(self) -> Stamp:
         """Of the files as they are now."""
-        return _stamp(self.config_path), _stamp(self.credentials_path)
+        return stamp_of(self.config_path), stamp_of(self.credentials_path)
 
     def refresh(self) -> Stamp:
         """Have the files read again if they are others by now; the stamp of what will be read."""
@@ -167,7 +167,8 @@ def boolean(text: str | None) -> bool:
     return text is not None and text.strip().lower() == "true"
 
 
-def _stamp(path: str) -> tuple[int, int, int] | None:
+def stamp_of(path: str) -> tuple[int, int, int] | None:
+    """Of one file; None if it is not there."""
     # What cannot even be looked at counts as missing: the home of another user, in a container for instance.
     try:
         state = os.stat(path)

@@ -28,11 +28,11 @@ _DEPRECATED = {
 }
 
 
-class InvalidDeleteException(FileSystemException):  # type: ignore[misc]
+class InvalidDeleteException(FileSystemException):
     """What was to be removed must not be: the root of a bucket, or a directory without recursive=True."""
 
 
-class FileNotFoundException(FileSystemException):  # type: ignore[misc]
+class FileNotFoundException(FileSystemException):
     """There is no such object."""
 
 
@@ -96,7 +96,7 @@ class S3Key:
         return f"S3Key({str(self)!r})"
 
 
-class S3Client(FileSystem):  # type: ignore[misc]
+class S3Client(FileSystem):
     """S3 as a Luigi file system.
 
     Arguments are the settings of connect(), most of them boto3's; what is not given comes from the [s3] section of
@@ -255,7 +255,8 @@ class S3Client(FileSystem):  # type: ignore[misc]
         """An object's content."""
         place = parse_path(s3_path)
         with open_reader(self.s3, place.bucket, place.key, ReaderOptions()) as reader:
-            return reader.read()
+            content: bytes = reader.readall()
+            return content
 
     def get_as_string(self, s3_path: Any, encoding: str = "utf-8") -> str:
         """An object's content as text."""
@@ -306,7 +307,8 @@ class S3Client(FileSystem):  # type: ignore[misc]
 
     @staticmethod
     def _path_to_bucket_and_key(path: Any) -> tuple[str, str]:
-        return tuple(parse_path(path))
+        place = parse_path(path)
+        return place.bucket, place.key
 
     @staticmethod
     def _check_deprecated_argument(**kwargs: Any) -> None:

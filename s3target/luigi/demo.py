@@ -34,7 +34,7 @@ def _process() -> dict[str, str]:
     return {"pid": str(os.getpid()), "boto3": "loaded" if loaded else "absent"}
 
 
-class CountWords(luigi.Task):  # type: ignore[misc]
+class CountWords(luigi.Task):
     """Counts the words of one text."""
 
     base = luigi.Parameter()
@@ -54,7 +54,7 @@ class CountWords(luigi.Task):  # type: ignore[misc]
                 table.write(f"{word}\t{count}\n")
 
 
-class _OverAllCounts(luigi.Task):  # type: ignore[misc]
+class _OverAllCounts(luigi.Task):
     base = luigi.Parameter()
     texts = luigi.IntParameter()
 

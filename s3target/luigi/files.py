@@ -21,7 +21,7 @@ _BUFFER_SIZE = 256 * 1024
 """Bytes read ahead of the caller: lines are cut out of it at C speed."""
 
 
-class AtomicS3File(AtomicLocalFile):  # type: ignore[misc]
+class AtomicS3File(AtomicLocalFile):
     """Writes to a temporary file, and puts it to S3 when closed.
 
     tmp_dir: where the temporary file goes; the system's place for such if None. Other options are those of

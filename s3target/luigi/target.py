@@ -17,7 +17,7 @@ from .files import AtomicS3File, ReadableS3File
 _FLAG = "_SUCCESS"
 
 
-class S3Target(FileSystemTarget):  # type: ignore[misc]
+class S3Target(FileSystemTarget):
     """An object on S3 as a task's output or input.
 
     path: s3://bucket/key; s3a:// and s3n:// mean the same. format: of luigi.format, text by default.

@@ -8,7 +8,7 @@ from luigi.task import ExternalTask
 from .target import S3EmrTarget, S3FlagTarget, S3Target
 
 
-class S3PathTask(ExternalTask):  # type: ignore[misc]
+class S3PathTask(ExternalTask):
     """Requires an object (or directory) at `path`."""
 
     path = Parameter()
@@ -17,7 +17,7 @@ class S3PathTask(ExternalTask):  # type: ignore[misc]
         return S3Target(self.path)
 
 
-class S3EmrTask(ExternalTask):  # type: ignore[misc]
+class S3EmrTask(ExternalTask):
     """Requires the output directory of an EMR job at `path`."""
 
     path = Parameter()
@@ -26,7 +26,7 @@ class S3EmrTask(ExternalTask):  # type: ignore[misc]
         return S3EmrTarget(self.path)
 
 
-class S3FlagTask(ExternalTask):  # type: ignore[misc]
+class S3FlagTask(ExternalTask):
     """Requires a directory at `path` that holds the flag file; `_SUCCESS` if no other is named."""
 
     path = Parameter()

@@ -66,7 +66,6 @@ class Peer:
 
     def drip(self, content: bytes) -> None:
         """Byte by byte, each in a segment of its own."""
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in content:
             self.sock.sendall(bytes([byte]))
 
@@ -168,6 +167,8 @@ class ScriptedServer:
                 continue
             script = self._script()
             sock.settimeout(PATIENCE)
+            # Without it a short answer may wait for an acknowledgement, and be thrown away by a close with bytes unread.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._play, args=(self.adopt(sock), script))
             self._threads.append(thread)
             thread.start()

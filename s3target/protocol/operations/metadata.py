@@ -63,7 +63,7 @@ class InstanceCredentials(Operation[Credentials]):
         content = json_object(response.content)
         if "AccessKeyId" not in content and "Code" in content:
             raise NoCredentials(f"instance metadata answered {content['Code']}: {content.get('Message', '')}")
-        return credentials_of(content, "iam-role", token="Token", must_expire=True)  # noqa: S106 - a key's name
+        return credentials_of(content, "iam-role", "Token", must_expire=True)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class ContainerCredentials(Operation[Credentials]):
         return _request(endpoint, "GET", self.path, self.query, headers)
 
     def parse(self, response: Response) -> Credentials:
-        return credentials_of(json_object(response.content), "container-role", token="Token")  # noqa: S106
+        return credentials_of(json_object(response.content), "container-role", "Token")
 
 
 @dataclass(frozen=True)
@@ -164,13 +164,13 @@ def json_object(content: bytes | str) -> Mapping[str, Any]:
 
 
 def credentials_of(
-    content: Mapping[str, Any], source: str, *, token: str = "SessionToken", must_expire: bool = False
+    content: Mapping[str, Any], source: str, session_field: str, must_expire: bool = False
 ) -> Credentials:
-    """Of the object that container, instance and process agree on. token: name of the session token's field."""
+    """Of the object that container, instance and process agree on. session_field: where the session token is."""
     end = content.get("Expiration")
     if end is None and must_expire:
         raise BadResponse("the answer has no Expiration")
-    session_token = content.get(token)
+    session_token = content.get(session_field)
     try:
         expires_at = parse_timestamp(end).timestamp() if end else None
     except (ValueError, TypeError, AttributeError):

@@ -1,0 +1,122 @@
+"""Keys of the role of an EC2 instance, from its metadata service: version 2, or 1 where 2 cannot be had.
+
+Off AWS nobody answers there, which costs the timeout. So "nobody there" is remembered for a minute.
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html,
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html,
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-static-credentials.html
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import BadResponse, ConfigError, NoCredentials, ServiceError, TimedOut, TransportError
+from ..protocol.endpoint import Location
+from ..protocol.identity import Credentials
+from ..protocol.operations.base import Fixed
+from ..protocol.partitions import parse_url
+from .profiles import boolean
+from .provider import Passed, Provider
+from .sources import Sources
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+_log = logging.getLogger("s3target.credentials")
+
+ABSENCE = 60.0
+"""Seconds for which the service is taken to be absent after it did not answer."""
+
+_SOON = 900.0
+
+
+def _jitter() -> float:
+    return 120.0 + int.from_bytes(os.urandom(2), "big") / 65536 * 480.0
+
+
+class Instance(Provider):
+    """The instance metadata service. jitter: seconds, 120 to 600, by which the machines of a fleet differ."""
+
+    name = "iam-role"
+
+    def __init__(self, sources: Sources, jitter: Callable[[], float] = _jitter) -> None:
+        self._sources, self._jitter = sources, jitter
+        self._absent_until = 0.0
+        self._found = False
+
+    def fetch(self) -> Credentials:
+        if boolean(self._sources.environ.get("AWS_EC2_METADATA_DISABLED")):
+            raise Passed("AWS_EC2_METADATA_DISABLED is true")
+        now = self._sources.clock()
+        if now < self._absent_until:
+            raise Passed("the instance metadata service did not answer a moment ago")
+        try:
+            credentials = self._ask()
+        except (TransportError, ServiceError, NoCredentials) as error:
+            raise self._absent(error) from None
+        self._found = True
+        return self._stretched(credentials)
+
+    def _absent(self, error: Exception) -> Passed:
+        # Once it has been there it is there: what fails now is a renewal, which is to be tried again soon.
+        if not self._found:
+            self._absent_until = self._sources.clock() + ABSENCE
+        return Passed(f"no keys from the instance metadata service: {error}")
+
+    def _ask(self) -> Credentials:
+        from ..protocol.operations.metadata import InstanceCredentials, InstanceRole
+
+        timeout = self._sources.number("AWS_METADATA_SERVICE_TIMEOUT", "metadata_service_timeout", 1.0)
+        attempts = self._sources.number("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "metadata_service_num_attempts", 1)
+        with self._sources.unsigned(self._endpoint(), timeout, max(1, int(attempts))) as client:
+            token = self._token(client)
+            role = client.call(InstanceRole(token))
+            credentials = client.call(InstanceCredentials(role, token))
+        return replace(credentials, source=f"{self.name}: {role}")
+
+    def _token(self, client: Client) -> str | None:
+        """None: use version 1, which is refused with Passed if it is turned off."""
+        from ..protocol.operations.metadata import InstanceToken
+
+        try:
+            return client.call(InstanceToken())
+        except TransportError as error:
+            # In a container the answer may not get through, since it may travel one hop only: silence means version 1.
+            if not isinstance(error, (TimedOut, BadResponse)):
+                raise
+            reason: Exception = error
+        except ServiceError as error:
+            if error.status == 400:
+                raise
+            reason = error
+        if self._sources.flag("AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled"):
+            raise self._absent(NoCredentials(f"version 1 is disabled, and version 2 gave no token: {reason}"))
+        _log.debug("instance metadata version 2 gave no token (%s); using version 1", reason)
+        return None
+
+    def _endpoint(self) -> Fixed:
+        url = self._sources.setting("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint")
+        if not url:
+            url = "http://[fd00:ec2::254]/" if self._over_ipv6() else "http://169.254.169.254/"
+        origin, prefix = parse_url(url)
+        return Fixed(Location(origin, prefix, "", ""))
+
+    def _over_ipv6(self) -> bool:
+        mode = self._sources.setting("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ec2_metadata_service_endpoint_mode")
+        if mode is None:
+            return self._sources.flag("AWS_IMDS_USE_IPV6", "imds_use_ipv6")
+        if mode.lower() not in ("ipv4", "ipv6"):
+            raise ConfigError(f'AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE is {mode!r}; use "ipv4" or "ipv6"')
+        return mode.lower() == "ipv6"
+
+    def _stretched(self, credentials: Credentials) -> Credentials:
+        """Keys that end soon, or have ended, get time: AWS keeps such keys alive while the service has no new ones."""
+        now, soon = self._sources.clock(), _SOON + self._jitter()
+        if credentials.expires_at is None or credentials.expires_at - now >= soon:
+            return credentials
+        _log.warning("instance metadata has keys that end soon; using them on, and asking again in some minutes")
+        return replace(credentials, expires_at=now + soon)

@@ -1,0 +1,141 @@
+"""Keys for somebody who is logged in to IAM Identity Center: "aws sso login" is left to the AWS CLI, the rest is here.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import ConfigError, CredentialsError, S3Error, ServiceError
+from ..protocol.endpoint import Location, partition_of
+from ..protocol.identity import Credentials
+from ..protocol.messages import Origin
+from ..protocol.operations.base import Fixed
+from .profiles import expanded
+from .provider import Passed, Provider
+from .sources import Sources
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+_log = logging.getLogger("s3target.credentials")
+
+_NEEDED = ("sso_start_url", "sso_region", "sso_role_name", "sso_account_id")
+_RENEW_BEFORE = 900.0
+_TIMEOUT = 10.0
+_ATTEMPTS = 4
+
+
+class _Settings(NamedTuple):
+    """session: the name of the [sso-session], None for the older form, whose token cannot be renewed."""
+
+    session: str | None
+    start_url: str
+    region: str
+    role: str
+    account: str
+
+
+class Sso(Provider):
+    """The profile's role, by the token in the AWS CLI's cache, which is renewed before it ends if it can be."""
+
+    name = "sso"
+
+    def __init__(self, sources: Sources, profile: str) -> None:
+        self._sources, self._profile = sources, profile
+        self._advice = f"log in by: aws sso login --profile {profile}"
+
+    def fetch(self) -> Credentials:
+        from ..protocol.operations.metadata import GetRoleCredentials
+
+        settings = self._settings()
+        request = GetRoleCredentials(settings.account, settings.role, self._access_token(settings))
+        try:
+            with self._client("portal.sso", settings.region) as client:
+                credentials = client.call(request)
+        except ServiceError as error:
+            if error.status == 401:
+                raise CredentialsError(
+                    f"IAM Identity Center takes the login for no longer valid; {self._advice}"
+                ) from error
+            raise
+        return replace(credentials, source=f"{self.name}: {settings.role} in {settings.account}")
+
+    def _settings(self) -> _Settings:
+        profile = self._sources.profiles.get(self._profile)
+        if "sso_role_name" not in profile and "sso_account_id" not in profile:
+            raise Passed(f"profile {self._profile!r} has no sso_role_name")
+        values = {key: profile.text(key) for key in _NEEDED}
+        session = profile.text("sso_session")
+        if session:
+            section = self._sources.profiles.section("sso-session", session)
+            for key in section:
+                mine, theirs = profile.text(key), section.text(key)
+                if mine not in (None, theirs):
+                    raise ConfigError(
+                        f"{key} is {mine!r} in profile {self._profile!r} but {theirs!r} in its sso-session"
+                    )
+                values[key] = theirs
+        missing = [key for key in _NEEDED if not values[key]]
+        if missing:
+            raise ConfigError(f"profile {self._profile!r} uses SSO but lacks {', '.join(missing)}")
+        url, region, role, account = (values[key] or "" for key in _NEEDED)
+        return _Settings(session, url, region, role, account)
+
+    def _access_token(self, settings: _Settings) -> str:
+        from .token_files import moment, read_token
+
+        path = self._cache_path(settings)
+        content = read_token(path, self._advice)
+        token = content.get("accessToken")
+        try:
+            left = moment(content, "expiresAt") - self._sources.clock()
+        except ValueError:
+            token = None
+        if not token or not isinstance(token, str):
+            raise CredentialsError(f"{path} is no login; {self._advice}")
+        if settings.session and left < _RENEW_BEFORE:
+            token, left = self._renewed(settings, path, content) or (token, left)
+        if left <= 0:
+            raise CredentialsError(f"the login has ended; {self._advice}")
+        return token
+
+    def _cache_path(self, settings: _Settings) -> str:
+        # The file's name is the AWS CLI's choice; nothing is kept secret by this hash.
+        name = hashlib.sha1((settings.session or settings.start_url).encode(), usedforsecurity=False).hexdigest()
+        return expanded(f"~/.aws/sso/cache/{name}.json", self._sources.environ)
+
+    def _renewed(self, settings: _Settings, path: str, content: dict[str, Any]) -> tuple[str, float] | None:
+        """A new access token and its seconds, also written to the cache; None if it cannot be had."""
+        from ..protocol.operations.metadata import CreateToken
+        from .token_files import moment, write_token
+
+        try:
+            if moment(content, "registrationExpiresAt") <= self._sources.clock():
+                raise ValueError("the registration has ended")
+            fields = [content.get(name) for name in ("clientId", "clientSecret", "refreshToken")]
+            if not all(fields):
+                raise ValueError("there is no refresh token")
+            with self._client("oidc", settings.region) as client:
+                fresh = client.call(CreateToken(*map(str, fields)))
+        except (ValueError, S3Error) as error:
+            _log.warning("the SSO login of profile %s was not renewed: %s", self._profile, error)
+            return None
+        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._sources.clock() + fresh.lifetime))
+        content = {**content, "accessToken": fresh.access_token, "expiresAt": end}
+        if fresh.refresh_token:
+            content["refreshToken"] = fresh.refresh_token
+        try:
+            write_token(path, content)
+        except OSError as error:
+            _log.warning("the renewed SSO login could not be written to %s: %s", path, error.strerror)
+        return fresh.access_token, fresh.lifetime
+
+    def _client(self, service: str, region: str) -> Client:
+        origin = Origin("https", f"{service}.{region}.{partition_of(region).dns_suffix}", 443)
+        return self._sources.unsigned(Fixed(Location(origin, "", region, "")), _TIMEOUT, _ATTEMPTS)

@@ -10,9 +10,10 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from .client import Client, CredentialProvider, Transport
+from .client import Client, CredentialProvider
 from .credentials import Anonymous, Profiles, Sources, Static, assume_role, default_chain
 from .errors import ConfigError
 from .protocol.endpoint import Endpoint, sts_endpoint
@@ -78,15 +79,13 @@ if hasattr(os, "register_at_fork"):
 
 def compose(settings: Settings, environ: Mapping[str, str], profiles: Profiles) -> Client:
     """The client for resolved settings."""
-    transport = HttpTransport(_transport_options(settings, environ))
-    endpoint = _endpoint(settings)
     policy = RetryPolicy(max_attempts=settings["max_attempts"], deadline=settings["deadline"])
     if settings["retry_mode"] == "adaptive":
         _log.warning("retry_mode adaptive is not built yet; standard mode is used")
     return Client(
-        transport,
-        endpoint,
-        _credentials(settings, environ, profiles, transport),
+        HttpTransport(_transport_options(settings, environ)),
+        _endpoint(settings),
+        _credentials(settings, environ, profiles),
         policy,
         payload_signing=settings["payload_signing_enabled"],
         checksums=settings["request_checksum_calculation"] == "when_supported",
@@ -139,16 +138,11 @@ def _sts_locator(settings: Settings) -> Locator:
     )
 
 
-def _credentials(
-    settings: Settings, environ: Mapping[str, str], profiles: Profiles, transport: Transport
-) -> CredentialProvider:
+def _credentials(settings: Settings, environ: Mapping[str, str], profiles: Profiles) -> CredentialProvider:
     """Given keys, or nothing if anonymous, or the default chain; and the given role on top of them."""
     if settings["anonymous"]:
         return Anonymous()
-
-    def sts(base: CredentialProvider) -> Client:
-        return Client(transport, _sts_locator(settings), base, RetryPolicy(max_attempts=settings["max_attempts"]))
-
+    sts = partial(_sts_client, settings, _transport_options(settings, environ))
     base = _given_keys(settings) or default_chain(
         Sources(environ, profiles, settings["profile_name"], sts, _unsigned_client)
     )
@@ -161,6 +155,12 @@ def _credentials(
         settings["aws_role_external_id"],
     )
     return assume_role(sts, base, role)
+
+
+def _sts_client(settings: Settings, options: TransportOptions, base: CredentialProvider) -> Client:
+    """With connections of its own: who asks STS closes them at once, as an hour may pass until it is asked again."""
+    policy = RetryPolicy(max_attempts=settings["max_attempts"])
+    return Client(HttpTransport(options), _sts_locator(settings), base, policy)
 
 
 def _given_keys(settings: Settings) -> CredentialProvider | None:

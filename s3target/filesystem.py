@@ -7,7 +7,7 @@ there costs one HEAD, a miss one HEAD and one listing that shows the directory a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -25,7 +25,9 @@ from .protocol.operations.objects import (
 )
 from .protocol.options import ExtraArgs, headers_for
 from .protocol.xml import expressible
-from .transfer import TransferOptions, copy, run_all
+from .transfer.copy import copy
+from .transfer.plan import TransferOptions
+from .transfer.workers import run_all
 
 SCHEMES = ("s3", "s3a", "s3n")
 FOLDER_MARKER = "_$folder$"
@@ -155,7 +157,8 @@ class FileSystem:
         failures: list[tuple[str, str, str]] = []
         removed = 0
         batches = _batches(self._doomed(path))
-        for keys, errors in run_all((_Removal(self.client, path.bucket, keys) for keys in batches), threads=4):
+        removals: Iterator[Callable[[], _Removed]] = (_Removal(self.client, path.bucket, keys).run for keys in batches)
+        for keys, errors in run_all(removals, threads=4):
             removed += keys - len(errors)
             failures.extend(errors)
         if failures:
@@ -179,8 +182,10 @@ class FileSystem:
     ) -> tuple[int, int]:
         """Copy all objects below source to below destination: (number, bytes). The first failure is raised."""
         single = TransferOptions(options.part_size, 1, None, options.extra_args)
-        jobs = (
-            _Copy(self, entry, S3Path(destination.bucket, destination.below + entry.key[len(source.below) :]), single)
+        jobs: Iterator[Callable[[], int]] = (
+            _Copy(
+                self, entry, S3Path(destination.bucket, destination.below + entry.key[len(source.below) :]), single
+            ).run
             for entry in self.list(source, window)
             if entry.key[len(source.below) :] not in ("", "/")
         )
@@ -203,14 +208,18 @@ def _batches(keys: Iterator[str]) -> Iterator[tuple[str, ...]]:
         yield tuple(batch)
 
 
+_Removed = tuple[int, tuple[tuple[str, str, str], ...]]
+"""How many keys were tried, and (key, code, message) of those that stayed."""
+
+
 class _Removal(NamedTuple):
-    """A job: remove these keys. Gives their number, and (key, code, message) of those that stayed."""
+    """A job: remove these keys."""
 
     client: Client
     bucket: str
     keys: tuple[str, ...]
 
-    def __call__(self) -> tuple[int, tuple[tuple[str, str, str], ...]]:
+    def run(self) -> _Removed:
         plain = tuple(key for key in self.keys if expressible(key))
         for key in self.keys:
             if not expressible(key):
@@ -225,5 +234,5 @@ class _Copy(NamedTuple):
     destination: S3Path
     options: TransferOptions
 
-    def __call__(self) -> int:
+    def run(self) -> int:
         return self.filesystem.copy(S3Path(self.entry.bucket, self.entry.key), self.destination, self.options)

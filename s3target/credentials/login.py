@@ -33,7 +33,7 @@ class Login(Provider):
         from .token_files import moment, read_token
 
         advice = f"log in by: aws login --profile {self._profile}"
-        keys = read_token(path, advice).get("accessToken")
+        keys = read_token(path, advice).get("accessToken") or {}
         try:
             key_id, secret, token = (keys[name] for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
             expires_at = moment(keys, "expiresAt")
@@ -41,8 +41,8 @@ class Login(Provider):
             raise CredentialsError(f"{path} is no login; {advice}") from None
         if expires_at <= self._sources.clock():
             raise CredentialsError(
-                f"the login of profile {self._profile!r} has ended, and only the AWS CLI can renew it; run any command of"
-                f" it with this profile, or {advice}; for a job that must run alone use a role or credential_process"
+                f"the login of profile {self._profile!r} has ended, and only the AWS CLI can renew it; run any command"
+                f" of it with this profile, or {advice}; for a job that must run alone use a role or credential_process"
             )
         return Credentials(str(key_id), str(secret), str(token), expires_at, f"{self.name}: {path}")
 

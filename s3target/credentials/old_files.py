@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ..errors import ConfigError
 from ..protocol.identity import Credentials
-from .ini import read_sections, read_text
+from .ini import Value, read_sections, read_text
 from .profiles import Profile, expanded, stamp_of
 from .provider import Passed, Provider
 from .shared_files import keys_of
 from .sources import Sources
+
+_KEYS = ("aws_access_key_id", "aws_secret_access_key")
 
 
 class Ec2CredentialsFile(Provider):
@@ -49,7 +51,9 @@ class BotoConfig(Provider):
         for path in paths:
             values = read_sections(path).get("Credentials", {}) if stamp_of(path) else {}
             # boto 2 knew no session tokens, and botocore reads none here.
-            known = {key: values[key] for key in ("aws_access_key_id", "aws_secret_access_key") if key in values}
+            known: dict[str, Value] = {
+                key: values[key] for key in ("aws_access_key_id", "aws_secret_access_key") if key in values
+            }
             found = keys_of(Profile("Credentials", known, dict.fromkeys(known, f"{path} [Credentials]")), self.name)
             if found:
                 return found

@@ -44,7 +44,7 @@ class _Held:
         scale = 1.0 if end is None else min(1.0, (end - now) / (2 * advisory)) if advisory > 0 else 0.0
         self.advisory_at = _FOREVER if end is None else end - advisory * scale
         self.mandatory_at = _FOREVER if end is None else end - mandatory * scale
-        self.pause = advisory * scale / _PAUSES_PER_WINDOW
+        self.pause = LOOK_EVERY if end is None else advisory * scale / _PAUSES_PER_WINDOW
         self.look_at = self.advisory_at
 
 
@@ -72,7 +72,7 @@ class Refreshing:
 
     def _start(self) -> None:
         self._held: _Held | None = None
-        self._tries = 0
+        self._failures = 0
         self._failed: tuple[type[S3Error], str] | None = None
         self.renew()
         renew_in_children(self)
@@ -110,9 +110,9 @@ class Refreshing:
                 return True
             try:
                 return not _same(self._renewed(), held.credentials)
-            except Exception as error:
+            except S3Error as error:
                 held.fetched_at = self._clock()
-                _log.warning("%s: not renewed after a 403: %s", self._name, failure(self._name, error))
+                _log.warning("%s: not renewed after a 403: %s", self._name, error)
                 return False
 
     def _look(self, held: _Held, now: float) -> Credentials:
@@ -127,9 +127,9 @@ class Refreshing:
                 held.look_at = min(now + LOOK_EVERY, held.advisory_at)
                 return held.credentials
             return self._renewed()
-        except Exception as error:
+        except S3Error as error:
             held.look_at = self._next_look(held, error)
-            _log.warning("%s: not renewed yet, the old keys stay in use: %s", self._name, failure(self._name, error))
+            _log.warning("%s: not renewed yet, the old keys stay in use: %s", self._name, error)
             return held.credentials
         finally:
             lock.release()
@@ -138,16 +138,16 @@ class Refreshing:
         if isinstance(error, CannotRenew):
             held.mandatory_at = held.credentials.expires_at or _FOREVER
             return held.mandatory_at
-        return self._clock() + (held.pause or LOOK_EVERY)
+        return self._clock() + held.pause
 
     def _wait(self) -> Credentials:
         """Renew, or share what came of the renewal that was under way."""
-        tries = self._tries
+        failures = self._failures
         with self._lock:
             held = self._held
             if held is not None and self._clock() < held.mandatory_at:
                 return held.credentials
-            if self._tries != tries and self._failed is not None:
+            if self._failures != failures and self._failed is not None:
                 kind, message = self._failed
                 raise kind(message)
             try:
@@ -157,27 +157,30 @@ class Refreshing:
                     raise
                 self._next_look(held, error)
                 return held.credentials
-            except Exception as error:
-                told = failure(self._name, error)
-                self._failed = type(told), str(told)
-                if told is error:
-                    raise
-                raise told from error
 
     def _renewed(self) -> Credentials:
         """New keys, published whole. The lock is held."""
-        self._tries += 1
-        self._failed = None
-        credentials = self._fetch()
-        now = self._clock()
-        if credentials.expires_at is not None and credentials.expires_at <= now:
-            raise RefreshFailed(f"{self._name} gave credentials that ended {now - credentials.expires_at:.0f} s ago")
+        try:
+            credentials = self._fetch()
+            now = self._clock()
+            self._check(credentials, now)
+        except Exception as error:
+            told = failure(self._name, error)
+            self._failed, self._failures = (type(told), str(told)), self._failures + 1
+            if told is error:
+                raise
+            raise told from error
         held = _Held(credentials, now, *self._windows)
         if self._changed is not None:
             held.look_at = min(now + LOOK_EVERY, held.advisory_at)
         self._held = held
         _log.debug("%s: new credentials, access key id %s", self._name, credentials.access_key_id)
         return credentials
+
+    def _check(self, credentials: Credentials, now: float) -> None:
+        end = credentials.expires_at
+        if end is not None and end <= now:
+            raise RefreshFailed(f"{self._name} gave credentials that ended {now - end:.0f} s ago")
 
     def renew(self) -> None:
         """For a forked child; see transport.fork."""

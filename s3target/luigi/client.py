@@ -18,7 +18,10 @@ from ..filesystem import S3Path, Window, parse_path
 from ..protocol.operations.objects import ObjectInfo
 from ..protocol.options import COPY, UPLOAD, check, headers_for
 from ..settings import SETTINGS
-from ..transfer import Reader, ReaderOptions, TransferOptions, download, open_reader, upload
+from ..transfer.download import download
+from ..transfer.plan import TransferOptions
+from ..transfer.reader import Reader, ReaderOptions, open_reader
+from ..transfer.upload import upload
 from .config import ORIGIN, section
 
 logger = logging.getLogger("s3target.luigi")

@@ -29,13 +29,13 @@ _NO_HEADERS: Headers = {}
 
 
 class MultipartUpload:
-    """One upload id, begun on entering. part() may be called from any thread."""
+    """One upload id, begun on entering. headers: of CreateMultipartUpload. part() may be called from any thread."""
 
     def __init__(
         self, client: Client, bucket: str, key: str, extra_args: ExtraArgs, headers: Headers = _NO_HEADERS
     ) -> None:
         self._client = client
-        self._bucket, self._key = bucket, key
+        self.bucket, self.key = bucket, key
         self._extra_args = extra_args
         self._create = CreateMultipartUpload(bucket, key, headers)
         self._completed = self._aborted = False
@@ -61,9 +61,7 @@ class MultipartUpload:
     def complete(self, parts: Iterable[Part], headers: Headers = _NO_HEADERS) -> WrittenObject:
         """Make the object of these parts, in this order."""
         own = headers_for("CompleteMultipartUpload", self._extra_args)
-        operation = CompleteMultipartUpload(
-            self._bucket, self._key, self.upload_id, tuple(parts), {**own, **headers}
-        )
+        operation = CompleteMultipartUpload(self.bucket, self.key, self.upload_id, tuple(parts), {**own, **headers})
         written = self._client.call(operation)
         self._completed = True
         return written
@@ -71,12 +69,14 @@ class MultipartUpload:
     def _abort(self) -> None:
         headers = headers_for("AbortMultipartUpload", self._extra_args)
         try:
-            self._client.call(AbortMultipartUpload(self._bucket, self._key, self.upload_id, headers))
+            self._client.call(AbortMultipartUpload(self.bucket, self.key, self.upload_id, headers))
         except NoSuchUpload:
             pass  # aborted before
         except (S3Error, OSError) as error:
-            place = f"s3://{self._bucket}/{self._key}"
-            _log.warning("upload %s of %s could not be aborted: %s; its parts stay until it is", self.upload_id, place, error)
+            place = f"s3://{self.bucket}/{self.key}"
+            _log.warning(
+                "upload %s of %s could not be aborted: %s; its parts stay until it is", self.upload_id, place, error
+            )
 
 
 def declared_checksum(client: Client, extra_args: ExtraArgs) -> Headers:

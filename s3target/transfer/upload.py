@@ -1,9 +1,9 @@
 """A file to an object.
 
-A file of one part goes up as one PutObject, a larger one in parts from several threads; nothing but the pieces on their
-way to a socket is in memory. Invariant: the object appears whole or not at all, no upload is left behind, and the first
-error is the one raised. A file that changes meanwhile is an error: no object is made of two states of it, except by a
-single PutObject to a store that checks no checksum, which is told as well.
+A file of one part goes up as one PutObject, a larger one in parts from several threads; of what is larger than 1 MiB
+only the pieces on their way to a socket are in memory. Invariant: the object appears whole or not at all, no upload is
+left behind, and the first error is the one raised. A file that changes meanwhile is an error; an object of two states
+of it can only be made by a single PutObject, to a store that compares no checksum, and that is an error too.
 """
 
 from __future__ import annotations
@@ -11,54 +11,132 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from base64 import b64decode, b64encode
 from functools import partial
 from typing import NamedTuple
 
 from ..client import Client
 from ..errors import ConfigError, IntegrityError, S3Error
-from ..protocol.checksum import crc32_combine, decode_crc32, encode_crc32
-from ..protocol.messages import FileSlice, Headers
+from ..protocol.checksum import crc32_combine
+from ..protocol.messages import Body, BytesBody, FileSlice, Headers
 from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import headers_for
 from .multipart import MultipartUpload, declared_checksum
-from .plan import MIN_PART, PartRange, TransferOptions, part_ranges, part_size_for, threads_for
+from .plan import MIB, PartRange, TransferOptions, part_ranges, part_size_for, threads_for
 from .workers import Meter, run_all
 
-_NO_COMBINING = ("ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")
+READ_AT_ONCE = MIB
+"""A file of up to so many bytes is read into memory: one state of it is hashed and sent."""
+_DEFAULT = TransferOptions()
+_NOT_BY_PARTS = ("ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")
 
 
-class Snapshot(NamedTuple):
-    """What tells one state of a file from another: device, inode, size in bytes, time of change in nanoseconds."""
+class _Snapshot(NamedTuple):
+    """What tells one state of a file from another. size: bytes. changed: nanoseconds since 1970."""
 
+    path: str
     device: int
     inode: int
     size: int
     changed: int
 
-    @classmethod
-    def of(cls, path: str) -> Snapshot:
-        status = os.stat(path)
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    def check(self, during: S3Error | None = None) -> None:
+        """IntegrityError if the file is not in that state any more. during: the error that made us ask."""
+        now = _snapshot(self.path)
+        if now != self:
+            told = f"from {self.size} to {now.size} bytes" if now.size != self.size else "in place"
+            raise IntegrityError(
+                f"{self.path} changed {told} while it was uploaded: write it, close it, then upload"
+            ) from during
 
 
-def upload(
-    client: Client, path: str, bucket: str, key: str, options: TransferOptions = TransferOptions()  # noqa: B008
-) -> WrittenObject:
+def _snapshot(path: str) -> _Snapshot:
+    """OSError if there is no such file or it is a directory; ConfigError for a pipe or a device."""
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(
+            f"{path} is no regular file, so its size is not known; copy it to one, or write to the object"
+        )
+    return _Snapshot(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def upload(client: Client, path: str, bucket: str, key: str, options: TransferOptions = _DEFAULT) -> WrittenObject:
     """Store the file at `path` as bucket/key. options.progress hears of each part when it is up.
 
     OSError if the file cannot be read, ConfigError if it is no regular one or too large, IntegrityError if it changes.
     """
-    _check_readable(path)
-    before = Snapshot.of(path)
+    before = _snapshot(path)
+    small = before.size <= options.part_size
     try:
-        if before.size <= options.part_size:
-            return _put(client, path, bucket, key, before, options)
-        return _in_parts(client, path, bucket, key, before, options)
-    except S3Error as error:
-        # A file that shrank looks like a connection that was cut off: say what it is.
-        if not isinstance(error, IntegrityError):
-            _check_unchanged(path, before, error)
+        return (_put if small else _in_parts)(client, before, bucket, key, options)
+    except IntegrityError:
         raise
+    except S3Error as error:
+        # A file that shrank looks like a connection that was cut off, or a wrong checksum: say what it is.
+        before.check(error)
+        raise
+
+
+def _put(client: Client, file: _Snapshot, bucket: str, key: str, options: TransferOptions) -> WrittenObject:
+    body: Body = _read(file) if file.size <= READ_AT_ONCE else FileSlice(file.path, 0, file.size)
+    written = client.call(PutObject(bucket, key, body, headers_for("PutObject", options.extra_args)))
+    if not isinstance(body, BytesBody):
+        file.check()
+    Meter(options.progress, file.size).add(file.size)
+    return written
+
+
+def _read(file: _Snapshot) -> BytesBody:
+    with open(file.path, "rb") as reader:
+        content = reader.read(file.size + 1)
+    if len(content) != file.size:
+        raise IntegrityError(f"{file.path} changed from {file.size} bytes while it was read: close it, then upload")
+    return BytesBody(content)
+
+
+def _in_parts(client: Client, file: _Snapshot, bucket: str, key: str, options: TransferOptions) -> WrittenObject:
+    part_size = part_size_for(file.size, options.part_size)
+    headers = _create_headers(client, options)
+    open(file.path, "rb").close()  # a file that may not be read is known before anything is begun
+    with MultipartUpload(client, bucket, key, options.extra_args, headers) as parted:
+        meter = Meter(options.progress, file.size)
+        jobs = (partial(_send, parted, part, file.path, options, meter) for part in part_ranges(file.size, part_size))
+        parts = run_all(jobs, threads_for(file.size, part_size, options.threads))
+        file.check()
+        return parted.complete(parts, _complete_headers(parts, options))
+
+
+def _send(parted: MultipartUpload, part: PartRange, path: str, options: TransferOptions, meter: Meter) -> Part:
+    body = FileSlice(path, part.offset, part.length)
+    headers = headers_for("UploadPart", options.extra_args)
+    sent = parted.part(UploadPart(parted.bucket, parted.key, parted.upload_id, part.number, body, headers))
+    meter.add(part.length)
+    return sent
+
+
+def _create_headers(client: Client, options: TransferOptions) -> Headers:
+    extra_args = options.extra_args
+    given = next((name for name in _NOT_BY_PARTS if extra_args.get(name)), None)
+    if given:
+        raise ConfigError(f"{given} cannot be given for an upload in parts; give ChecksumCRC32, or a larger part_size")
+    headers = {**headers_for("CreateMultipartUpload", extra_args), **declared_checksum(client, extra_args)}
+    if options.full_checksum or extra_args.get("ChecksumCRC32"):
+        headers["x-amz-checksum-type"] = "FULL_OBJECT"
+        headers.setdefault("x-amz-checksum-algorithm", "CRC32")
+    return headers
+
+
+def _complete_headers(parts: list[Part], options: TransferOptions) -> Headers:
+    """The CRC32 of the whole, of those that the store gave back: it compared them with what it got.
+
+    A store that gave none keeps no checksums, and one who reads the object will ask for none.
+    """
+    if options.extra_args.get("ChecksumCRC32"):
+        return {"x-amz-checksum-type": "FULL_OBJECT"}
+    if not options.full_checksum or not all(part.checksum for part in parts):
+        return {}
+    whole = crc32_combine((int.from_bytes(b64decode(part.checksum or ""), "big"), part.size) for part in parts)
+    return {"x-amz-checksum-type": "FULL_OBJECT", "x-amz-checksum-crc32": b64encode(whole.to_bytes(4, "big")).decode()}

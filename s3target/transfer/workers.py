@@ -49,7 +49,8 @@ class Ticket(Generic[T]):
 
     def result(self) -> T:
         """What the job returned; waits for it. If the pool has failed, its first error; Stopped if it was stopped."""
-        self._pool.wait_for(lambda: self.done)
+        if not self.done:
+            self._pool.wait_for(lambda: self.done)
         return self._result  # type: ignore[return-value]
 
 

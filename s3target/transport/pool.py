@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from ..protocol.messages import Origin
 from .connection import Connection
@@ -18,10 +19,11 @@ IDLE_SECONDS = 50.0
 
 
 class Pool:
-    """max_idle: connections kept per origin."""
+    """max_idle: connections kept per origin. clock: seconds, from whenever on."""
 
-    def __init__(self, max_idle: int) -> None:
+    def __init__(self, max_idle: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._max_idle = max_idle
+        self._clock = clock
         self._idle: dict[Origin, list[tuple[float, Connection]]] = {}
         self._lock = threading.Lock()
         self.era = object()
@@ -35,14 +37,14 @@ class Pool:
                 if not shelf:
                     return None
                 since, connection = shelf.pop()
-            if time.monotonic() - since < IDLE_SECONDS and connection.is_quiet():
+            if self._clock() - since < IDLE_SECONDS and connection.is_quiet():
                 return connection
             connection.close()
 
     def put(self, origin: Origin, connection: Connection) -> None:
         """Keep the connection for later; close it if it is of another era (before a fork or close()) or has bytes
         waiting that nobody asked for."""
-        now = time.monotonic()
+        now = self._clock()
         surplus = []
         keep = connection.is_clean()
         with self._lock:

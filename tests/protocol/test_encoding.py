@@ -105,7 +105,15 @@ def test_sloppy_encodings_are_decoded_like_the_standard_library(text):
 
 @pytest.mark.parametrize(
     ("text", "decoded"),
-    [("a+b", "a b"), ("a%2Bb", "a+b"), ("a%2bb%20c", "a+b c"), ("%", "%"), ("%1", "%1"), ("%%31", "%1"), ("% 1", "% 1")],
+    [
+        ("a+b", "a b"),
+        ("a%2Bb", "a+b"),
+        ("a%2bb%20c", "a+b c"),
+        ("%", "%"),
+        ("%1", "%1"),
+        ("%%31", "%1"),
+        ("% 1", "% 1"),
+    ],
 )
 def test_listed_keys(text, decoded):
     """SeaweedFS and rclone write a space as "+", the others as %20; all write "+" as %2B."""

@@ -71,7 +71,10 @@ def test_values_compare_and_pickle(value):
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (Credentials("AK", "SECRET", "SECRET", 1.5, "env"), "Credentials(access_key_id='AK', expires_at=1.5, source='env')"),
+        (
+            Credentials("AK", "SECRET", "SECRET", 1.5, "env"),
+            "Credentials(access_key_id='AK', expires_at=1.5, source='env')",
+        ),
         (BytesBody(b"SECRET"), "BytesBody(6 bytes)"),
         (
             Request("GET", ORIGIN, "/b/k", (("q", "SECRET"),), {"authorization": "SECRET"}, BytesBody(b"SECRET")),

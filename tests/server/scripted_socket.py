@@ -167,7 +167,7 @@ class ScriptedServer:
                 continue
             script = self._script()
             sock.settimeout(PATIENCE)
-            # Without it a short answer may wait for an acknowledgement, and be thrown away by a close with bytes unread.
+            # Else a short answer may wait for an acknowledgement, and be thrown away by a close with bytes unread.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._play, args=(self.adopt(sock), script))
             self._threads.append(thread)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from s3target.errors import BadResponse, ConnectionDropped, TimedOut
 from s3target.transport.body import LINE_LIMIT, TRAILER_LIMIT, Body, ChunkedBody, LengthBody, UntilCloseBody
 
@@ -134,7 +136,7 @@ def test_a_body_that_is_dropped_gives_its_connection_up() -> None:
         (b"0\r\n\r\n", b"", True),
         (b"3\r\nabc\r\n0\r\n\r\n", b"abc", True),
         (b"03\r\nabc\r\n00\r\n\r\n", b"abc", True),
-        (b"a\r\n0123456789\r\nA ;x=\"y\"\r\n0123456789\r\n0;z\r\n\r\n", b"01234567890123456789", True),
+        (b'a\r\n0123456789\r\nA ;x="y"\r\n0123456789\r\n0;z\r\n\r\n', b"01234567890123456789", True),
         (b"3\nabc\n0\n\n", b"abc", True),
         (b"2\r\n\r\n\r\n0\r\nTrailer: x\r\nOther: y\r\n\r\n", b"\r\n", True),
         (b"0\r\n\r\nHTTP/1.1 ", b"", False),
@@ -181,7 +183,7 @@ CHUNKED_BYTES = b"5;e\r\nhello\r\n1\r\n \r\nB\r\nworld chunks\r\n0\r\nT: v\r\n\r
 def test_chunks_may_arrive_in_any_pieces(places: list[int], size: int, rest: int) -> None:
     """The content is the same however it is cut up, and however it is read."""
     ends = sorted({*places, rest, len(CHUNKED_BYTES)})
-    pieces = [CHUNKED_BYTES[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    pieces = [CHUNKED_BYTES[a:b] for a, b in itertools.pairwise(ends)]
     wire = Wire(*[piece for piece in pieces if piece])
     body = wire.chunked(CHUNKED_BYTES[: ends[0]])
     got = b""

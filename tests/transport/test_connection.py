@@ -1,4 +1,4 @@
-"""Requests with bodies on real sockets: content exact, files short or gone, answers that come before the body is sent."""
+"""Requests with bodies on real sockets: content exact, files short or gone, answers that come while we send."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import pytest
 import trustme
+
 from s3target.errors import ConnectionDropped, TimedOut
 from s3target.protocol.messages import Body, BytesBody, FileSlice, Origin, Request
 from s3target.transport import HttpTransport, TransportOptions
@@ -110,9 +111,9 @@ def test_a_file_shorter_than_announced_closes_the_connection(
     """The other side must never take the next request for the rest of this one."""
     (tmp_path / "short").write_bytes(CONTENT[:there])
     body = FileSlice(str(tmp_path / "short"), 0, there + 5)
-    with ScriptedServer(drains_until_close, tls=tls) as server:
-        with pytest.raises(ConnectionDropped, match=f"only {there} of {there + 5} bytes"):
-            transport.send(Request("PUT", server.origin, "/k", body=body))
+    told = f"only {there} of {there + 5} bytes"
+    with ScriptedServer(drains_until_close, tls=tls) as server, pytest.raises(ConnectionDropped, match=told):
+        transport.send(Request("PUT", server.origin, "/k", body=body))
 
 
 def test_a_file_that_is_not_there_is_a_plain_os_error(transport: HttpTransport) -> None:
@@ -162,7 +163,9 @@ def test_a_refusal_by_tls_that_comes_while_the_body_is_sent_is_the_answer(
         released.set()
 
 
-def test_a_peer_that_stops_taking_the_body_times_out(tls: ssl.SSLContext | None, authority: tuple[str, ssl.SSLContext]) -> None:
+def test_a_peer_that_stops_taking_the_body_times_out(
+    tls: ssl.SSLContext | None, authority: tuple[str, ssl.SSLContext]
+) -> None:
     """Silence while sending is silence too."""
     released = threading.Event()
 

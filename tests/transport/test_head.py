@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from s3target.errors import BadResponse, ConfigError
 from s3target.protocol.messages import BytesBody, Origin, Request
 from s3target.transport.head import (
@@ -44,7 +45,7 @@ def read(*pieces: bytes) -> tuple[Head | None, bytes] | str:
         (b"HTTP/1.1 200 OK\r\n\r\n", Head(1, 200, {}), b""),
         (b"HTTP/1.0 404 Not Found\r\nA: b\r\n\r\nbody", Head(0, 404, {"a": "b"}), b"body"),
         (b"HTTP/1.1 200 \r\nA:b\r\n\r\n\r\n", Head(1, 200, {"a": "b"}), b"\r\n"),
-        (b"HTTP/1.1 200\r\nETag: \"x\"\r\n\r\n", Head(1, 200, {"etag": '"x"'}), b""),
+        (b'HTTP/1.1 200\r\nETag: "x"\r\n\r\n', Head(1, 200, {"etag": '"x"'}), b""),
         (b"HTTP/1.1 200 OK\nA: b\nC: d\n\nrest\n\n", Head(1, 200, {"a": "b", "c": "d"}), b"rest\n\n"),
         (b"HTTP/1.1 200 OK\r\nA: b\n\r\nrest\n\n", Head(1, 200, {"a": "b"}), b"rest\n\n"),
         (b"HTTP/1.1 200 OK\nA: b\n\n\r\n", Head(1, 200, {"a": "b"}), b"\r\n"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+
 from s3target.errors import ConfigError
 from s3target.protocol.messages import Origin
 from s3target.transport.proxy import Proxy, environment_proxies, find_proxy, is_exempt, parse_proxy

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..messages import Headers, Request, Response
 from .base import Locator, Operation, document, s3_request
@@ -14,8 +14,6 @@ from .objects import version_query
 Tags = tuple[tuple[str, str], ...]
 """Keys and values, in the store's order."""
 
-_NO_HEADERS: Headers = {}
-
 
 @dataclass(frozen=True)
 class GetObjectTagging(Operation[Tags]):
@@ -23,7 +21,7 @@ class GetObjectTagging(Operation[Tags]):
 
     bucket: str
     key: str
-    headers: Headers = _NO_HEADERS
+    headers: Headers = field(default_factory=dict, repr=False)
     version_id: str | None = None
 
     def request(self, endpoint: Locator) -> Request:

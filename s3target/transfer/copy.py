@@ -1,0 +1,154 @@
+"""An object to another one, inside the store.
+
+An object of up to COPY_AT_ONCE goes by one CopyObject: atomic, two requests with the HEAD that tells its size, and
+metadata and tags go along by themselves. A larger one goes in parts side by side, since a single call copies some
+50-100 MB/s and is silent meanwhile; there metadata and tags are carried over here. All parts are bound to one ETag.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from ..client import Client
+from ..errors import BadResponse, ObjectChanged, PreconditionFailed, ServiceError
+from ..protocol.encoding import query_string
+from ..protocol.messages import Headers
+from ..protocol.operations.multipart import Part, UploadPartCopy
+from ..protocol.operations.objects import ByteRange, CopyObject, CopySource, HeadObject, ObjectInfo, WrittenObject
+from ..protocol.operations.tagging import GetObjectTagging, Tags
+from ..protocol.options import ExtraArgs, headers_for, source_headers
+from .multipart import MultipartUpload
+from .plan import MAX_SINGLE, MIB, PartRange, TransferOptions, part_ranges, part_size_for, threads_for
+from .workers import Meter, run_all
+
+COPY_AT_ONCE = 256 * MIB
+"""Bytes up to which one CopyObject does; a larger part_size raises it, as far as 5 GiB."""
+COPY_PART = 64 * MIB
+"""Bytes of a part at least: the data does not pass through here, so small parts are but more requests."""
+_CARRIED = (
+    *("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires"),
+    "x-amz-website-redirect-location",
+)
+_META = "x-amz-meta-"
+_NO_TAGGING = (400, 404, 405, 501)
+_DEFAULT = TransferOptions()
+_log = logging.getLogger("s3target.transfer")
+
+
+def copy(
+    client: Client, source: CopySource, bucket: str, key: str, options: TransferOptions = _DEFAULT
+) -> tuple[WrittenObject, int]:
+    """Copy source to bucket/key: the store's answer, and the object's size in bytes.
+
+    NotFound if there is no source; ObjectChanged if it is replaced while its parts are copied. MetadataDirective and
+    TaggingDirective as with CopyObject; in parts, metadata that is given replaces its like without a directive too.
+    """
+    head = HeadObject(source.bucket, source.key, source_headers(options.extra_args), source.version_id)
+    info = client.call(head)
+    if info.size <= max(COPY_AT_ONCE, options.part_size):
+        return _at_once(client, source, bucket, key, info, options), info.size
+    try:
+        return _Copy(client, source, bucket, key, info, options).run(), info.size
+    except BadResponse as error:
+        if info.size > MAX_SINGLE:
+            raise
+        # rclone says 200 to UploadPartCopy, without a result and without copying anything.
+        _log.info("copying s3://%s/%s in parts does not work here (%s); copying it at once", bucket, key, error)
+        return _at_once(client, source, bucket, key, info, options), info.size
+
+
+def _at_once(
+    client: Client, source: CopySource, bucket: str, key: str, info: ObjectInfo, options: TransferOptions
+) -> WrittenObject:
+    written = client.call(CopyObject(source, bucket, key, headers_for("CopyObject", options.extra_args)))
+    Meter(options.progress, info.size).add(info.size)
+    return _known(client, bucket, key, info.size, written, options.extra_args)
+
+
+def _known(
+    client: Client, bucket: str, key: str, size: int, written: WrittenObject, extra_args: ExtraArgs
+) -> WrittenObject:
+    """written, with its ETag: a store that does not tell it is asked, and then for the size as well."""
+    if written.e_tag:
+        return written
+    there = client.call(HeadObject(bucket, key, headers_for("HeadObject", extra_args), written.version_id))
+    if there.size != size:
+        raise ObjectChanged(f"the copy at s3://{bucket}/{key} has {there.size} bytes and not {size}; copy it again")
+    return written._replace(e_tag=there.e_tag)
+
+
+class _Copy:
+    """One copy in parts."""
+
+    def __init__(
+        self, client: Client, source: CopySource, bucket: str, key: str, info: ObjectInfo, options: TransferOptions
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._bucket, self._key = bucket, key
+        self._info = info
+        self._options = options
+        self._extra_args = options.extra_args
+
+    def run(self) -> WrittenObject:
+        size, extra_args = self._info.size, self._extra_args
+        part_size = part_size_for(size, max(COPY_PART, self._options.part_size))
+        meter = Meter(self._options.progress, size)
+        with MultipartUpload(self._client, self._bucket, self._key, extra_args, self._create_headers()) as parted:
+            guard = self._guard()
+            jobs = (partial(self._part, parted, part, guard, meter) for part in part_ranges(size, part_size))
+            try:
+                parts = run_all(jobs, threads_for(size, part_size, self._options.threads))
+            except PreconditionFailed as error:
+                if self._extra_args.get("CopySourceIfMatch"):
+                    raise
+                source = f"s3://{self._source.bucket}/{self._source.key}"
+                raise ObjectChanged(f"{source} was replaced while it was being copied; try again") from error
+            written = parted.complete(parts)
+        return _known(self._client, self._bucket, self._key, size, written, extra_args)
+
+    def _part(self, parted: MultipartUpload, part: PartRange, guard: Headers, meter: Meter) -> Part:
+        byte_range = ByteRange(part.offset, part.offset + part.length - 1)
+        copied = parted.part(
+            UploadPartCopy(self._source, self._bucket, self._key, parted.upload_id, part.number, byte_range, guard)
+        )
+        meter.add(part.length)
+        return copied
+
+    def _guard(self) -> Headers:
+        """The headers of each part: the source must be what the HEAD saw."""
+        own = {"x-amz-copy-source-if-match": f'"{self._info.e_tag}"'} if self._info.e_tag else {}
+        return {**own, **headers_for("UploadPartCopy", self._extra_args)}
+
+    def _create_headers(self) -> Headers:
+        given = headers_for("CreateMultipartUpload", self._extra_args)
+        headers = {**self._carried(given), **given}
+        if not self._extra_args.get("Tagging") and self._extra_args.get("TaggingDirective") != "REPLACE":
+            tags = self._tags()
+            if tags:
+                headers["x-amz-tagging"] = query_string(tags)
+        return headers
+
+    def _carried(self, given: Headers) -> Headers:
+        """The source's metadata. Nothing of the user's own where the user gives some."""
+        if self._extra_args.get("MetadataDirective") == "REPLACE":
+            return {}
+        own = not any(name.startswith(_META) for name in given)
+        source = self._info.headers
+        return {name: value for name, value in source.items() if name in _CARRIED or (own and name.startswith(_META))}
+
+    def _tags(self) -> Tags:
+        """The source's tags; none where the store knows no tags. AccessDenied rather than losing some unseen."""
+        if self._info.headers.get("x-amz-tagging-count") == "0":
+            return ()
+        source, payer = self._source, {"RequestPayer": self._extra_args.get("RequestPayer")}
+        headers = headers_for("HeadObject", payer)
+        try:
+            return self._client.call(GetObjectTagging(source.bucket, source.key, headers, source.version_id))
+        except BadResponse as error:  # rclone takes it for a GetObject
+            _log.info("no tags are read of s3://%s/%s: %s", source.bucket, source.key, error)
+        except ServiceError as error:
+            if error.status not in _NO_TAGGING:
+                raise
+        return ()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .luigi import S3FlagTask as S3FlagTask
     from .luigi import S3PathTask as S3PathTask
     from .luigi import S3Target as S3Target
+    from .luigi.standin import install as install
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ _HOMES = {
     "Client": ".client",
     "FileSystem": ".filesystem",
     "connect": ".connect",
+    "install": ".luigi.standin",
     **dict.fromkeys(
         (
             *("AccessDenied", "BadResponse", "ChecksumMismatch", "ConfigError", "ConnectFailed", "ConnectionDropped"),

@@ -56,6 +56,10 @@ class S3Path(NamedTuple):
         """The prefix of everything in this directory."""
         return self.key if self.key == "" or self.key.endswith("/") else f"{self.key}/"
 
+    def is_below(self, directory: S3Path) -> bool:
+        """Whether it lies in the directory, or is the directory itself."""
+        return self.bucket == directory.bucket and self.below.startswith(directory.below)
+
 
 def parse_path(path: Any) -> S3Path:
     """s3://bucket/key (or s3a, s3n), every character after the bucket's slash being the key's own.

@@ -13,6 +13,7 @@ CHECKING = ("seaweedfs", "moto-auth")
 DOTS = "SeaweedFS is a file system: '.' and '..' are no names there (400)"
 SLASH_ENDS = "SeaweedFS takes a key that ends with / for a directory, and drops its content"
 SLASH_BEGINS = "SeaweedFS drops the first / of a key"
+SLASHES_MERGE = "SeaweedFS is a file system: it takes several slashes for one, and lists the key so"
 BACKSLASH = "SeaweedFS does not list keys with a backslash"
 LONG_NAME = "SeaweedFS is a file system: a name has at most 255 bytes (400)"
 LINES = "moto's router knows no line feed in a path (404)"
@@ -39,6 +40,7 @@ PLAIN = {
     "literal %2520": "a%2520b",
     "literal %00": "a%00b",
     "literal %2B": "a%2Bb",
+    "literal %2E%2E": "a/%2E%2E/b",
     "literal utf-8": "%C3%BC",
     "question mark": "a?b",
     "question mark last": "a?",
@@ -129,8 +131,8 @@ LIMITED: dict[str, tuple[str, dict[str, str]]] = {
     "line feed": ("a\nb", {"moto-auth": LINES}),
     "line feed last": ("a\n", {"moto-auth": LINES}),
     "carriage return and line feed": ("a\r\nb", {"moto-auth": LINES}),
-    "two slashes": ("a//b", {}),
-    "three slashes": ("a///b", {}),
+    "two slashes": ("a//b", {"seaweedfs": SLASHES_MERGE}),
+    "three slashes": ("a///b", {"seaweedfs": SLASHES_MERGE}),
     "slash first": ("/a", {"seaweedfs": SLASH_BEGINS}),
     "two slashes first": ("//a", {"seaweedfs": SLASH_BEGINS}),
     "only slashes": ("//", {"seaweedfs": SLASH_BEGINS}),
@@ -145,7 +147,6 @@ LIMITED: dict[str, tuple[str, dict[str, str]]] = {
     "up and up": ("../../../etc/passwd", {"seaweedfs": DOTS}),
     "a dot last": ("a/.", {"seaweedfs": DOTS}),
     "two dots last": ("a/..", {"seaweedfs": DOTS}),
-    "literal %2E%2E": ("a/%2E%2E/b", {}),
     "backslash": ("a\\b", {"seaweedfs": BACKSLASH}),
     "windows path": ("C:\\Users\\a", {"seaweedfs": BACKSLASH}),
     "a part of 256 bytes": ("n" * 256, {"seaweedfs": LONG_NAME}),

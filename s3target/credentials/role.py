@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import CredentialsError
+from ..errors import CredentialsError, RefreshFailed, ServiceError, TransportError
 from ..protocol.identity import Credentials
 from .provider import CannotRenew
 from .refreshing import Refreshing
@@ -42,8 +42,11 @@ class RoleFetch:
 
     def __call__(self) -> Credentials:
         request = self._with_code() if self._request.mfa_serial and not self._request.mfa_code else self._request
-        with self._sts(self._base) as client:
-            credentials = client.call(request)
+        try:
+            with self._sts(self._base) as client:
+                credentials = client.call(request)
+        except (ServiceError, TransportError) as error:
+            raise RefreshFailed(f"role {request.role_arn} was not given: {error}") from error
         return replace(credentials, source=f"assume-role: {request.role_arn}")
 
     def _with_code(self) -> AssumeRole:

@@ -17,7 +17,7 @@ from ..errors import ConfigError, NoSuchBucket, NotFound
 from ..filesystem import S3Path, Window, parse_path
 from ..protocol.operations.objects import ObjectInfo
 from ..protocol.options import COPY, UPLOAD, check, headers_for
-from ..settings import SETTINGS
+from ..settings import SETTINGS, check_names
 from ..transfer.download import download
 from ..transfer.plan import TransferOptions
 from ..transfer.reader import Reader, ReaderOptions, open_reader
@@ -25,6 +25,8 @@ from ..transfer.upload import upload
 from .config import ORIGIN, section
 
 logger = logging.getLogger("s3target.luigi")
+_WRITE_OPTIONS = UPLOAD | {"part_size", "progress"}
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _DEPRECATED = {
     "encrypt_key": "say how to encrypt: ServerSideEncryption='AES256' (or 'aws:kms' with SSEKMSKeyId=)",
     "host": "name the region, region_name='us-west-1', or the store, endpoint_url='https://...'",
@@ -119,33 +121,35 @@ class S3Client(FileSystem):
     ) -> None:
         self._check_deprecated_argument(**kwargs)
         check_settings(kwargs)
-        keys = {
-            "aws_access_key_id": aws_access_key_id,
-            "aws_secret_access_key": aws_secret_access_key,
-            "aws_session_token": aws_session_token,
-        }
-        self._arguments = {**kwargs, **{name: value for name, value in keys.items() if value}}
+        keys = zip(_KEYS, (aws_access_key_id, aws_secret_access_key, aws_session_token), strict=True)
+        given = {name: value for name, value in kwargs.items() if value is not None}
+        self._arguments = {**given, **{name: value for name, value in keys if value}}
         self._s3: Client | None = None
+        self._set: Client | None = None
 
     @property
     def s3(self) -> Client:
         """The client without Luigi, connected at first use."""
         if self._s3 is None:
-            configured = section()
+            configured = {name: value for name, value in section().items() if not self._overrules(name)}
             self._s3 = shared({**configured, **self._arguments}, dict.fromkeys(configured, ORIGIN))
         return self._s3
 
     @s3.setter
     def s3(self, client: Client) -> None:
-        self._s3 = client
+        self._s3 = self._set = client
+
+    def _overrules(self, name: str) -> bool:
+        # The three of a key belong together: half of one with half of another is none.
+        return name in self._arguments or (name in _KEYS and any(key in self._arguments for key in _KEYS))
 
     @property
     def _files(self) -> filesystem.FileSystem:
         return filesystem.FileSystem(self.s3)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Where it unpickles it connects anew, from the configuration there.
-        return {**self.__dict__, "_s3": None}
+        # A client that was set goes along. Otherwise it connects anew where it unpickles, from the configuration there.
+        return {**self.__dict__, "_s3": self._set}
 
     def exists(self, path: Any) -> bool:
         """Whether there is an object or a directory at path. A bucket's root counts as there."""
@@ -154,13 +158,14 @@ class S3Client(FileSystem):
     def remove(self, path: Any, recursive: bool = True) -> bool:
         """Remove an object, or a directory with all that is below; False if there was neither.
 
-        InvalidDeleteException for a bucket's root, and for a directory without recursive. PartialFailure names the
-        keys of a directory that the store would not remove.
+        A path that ends in "/" is a directory, even if its marker is there as an object. InvalidDeleteException for a
+        bucket's root, and for a directory without recursive. PartialFailure names the keys of a directory that the
+        store would not remove.
         """
         place = parse_path(path)
         if place.is_root:
             raise InvalidDeleteException(f"Cannot delete root of bucket at path {path}")
-        if self._files.info(place):
+        if not (recursive and place.key.endswith("/")) and self._files.info(place):
             self._files.remove(place)
             logger.debug("removed %s", place)
             return True
@@ -171,9 +176,21 @@ class S3Client(FileSystem):
         return self._files.remove_directory(place) > 0
 
     def move(self, source_path: Any, destination_path: Any, **kwargs: Any) -> None:
-        """Copy, then remove the source; it stays if anything of the copy failed. Arguments as for copy()."""
+        """Copy, then remove the source; it stays if anything of the copy failed. Arguments as for copy().
+
+        InvalidDeleteException if the copy would go with the source: a directory moved into itself, a path to itself.
+        """
+        for name in ("start_time", "end_time"):
+            if kwargs.get(name) is not None:
+                raise ConfigError(f"move() takes all of a directory, so it takes no {name}; copy(), then remove()")
+        source, destination = parse_path(source_path), parse_path(destination_path)
+        if source == destination or (destination.is_below(source) and not self._is_file(source)):
+            raise InvalidDeleteException(f"Cannot move {source_path} into itself: {destination_path}")
         self.copy(source_path, destination_path, **kwargs)
         self.remove(source_path)
+
+    def _is_file(self, place: S3Path) -> bool:
+        return not place.key.endswith("/") and self._files.info(place) is not None
 
     def rename_dont_move(self, path: Any, dest: Any) -> None:
         """move(), but FileAlreadyExists if something is at dest already."""
@@ -199,8 +216,10 @@ class S3Client(FileSystem):
 
     def put_string(self, content: str | bytes, destination_s3_path: Any, **kwargs: Any) -> None:
         """Put text (as UTF-8) or bytes to a path. kwargs: boto3's ExtraArgs."""
-        self._check_extra_args("put_string", UPLOAD, kwargs)
+        check_write_options("put_string", kwargs, UPLOAD)
         body = content.encode() if isinstance(content, str) else content
+        if not isinstance(body, bytes | bytearray | memoryview):
+            raise ConfigError(f"put_string takes text or bytes, not {type(content).__name__}; put() takes a path")
         self._files.write(parse_path(destination_s3_path), body, kwargs)
 
     def put_multipart(
@@ -208,6 +227,7 @@ class S3Client(FileSystem):
         local_path: Any,
         destination_s3_path: Any,
         part_size: int = DEFAULT_PART_SIZE,
+        *,
         progress: Callable[[int, int | None], None] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -215,7 +235,7 @@ class S3Client(FileSystem):
 
         progress: called with (bytes done, bytes in all).
         """
-        self._check_extra_args("put", UPLOAD, kwargs)
+        check_write_options("put", kwargs)
         place = parse_path(destination_s3_path)
         options = TransferOptions(part_size=part_size, progress=progress, extra_args=kwargs)
         upload(self.s3, os.fspath(local_path), place.bucket, place.key, options)
@@ -235,7 +255,9 @@ class S3Client(FileSystem):
         start_time, end_time: of a directory only what was modified between; times without a zone count as UTC.
         kwargs: boto3's ExtraArgs. FileNotFoundException if there is neither object nor directory.
         """
-        self._check_extra_args("copy", COPY, kwargs)
+        self._check_deprecated_argument(**kwargs)
+        check(kwargs, COPY, "copy")
+        headers_for("CopyObject", kwargs)
         source, destination = parse_path(source_path), parse_path(destination_path)
         options = TransferOptions(part_size=part_size, threads=max(3, threads), extra_args=kwargs)
         if not source.key.endswith("/") and not source.is_root:
@@ -278,8 +300,8 @@ class S3Client(FileSystem):
             raise FileAlreadyExists(f"{path} is there already")
         if place.is_root:
             return
-        parent = place.key.removesuffix("/").rpartition("/")[0]
-        if not parents and not self._files.isdir(S3Path(place.bucket, parent)):
+        parent = S3Path(place.bucket, place.key.removesuffix("/").rpartition("/")[0])
+        if not parents and not self._files.isdir(parent):
             raise MissingParentDirectory(f"{parent} is not there")
         self._files.write(S3Path(place.bucket, place.below), b"")
 
@@ -319,17 +341,17 @@ class S3Client(FileSystem):
             if name in kwargs:
                 raise DeprecatedBotoClientException(f"{name} is an argument of boto 2; {advice}")
 
-    def _check_extra_args(self, what: str, accepted: frozenset[str], kwargs: dict[str, Any]) -> None:
-        self._check_deprecated_argument(**kwargs)
-        check(kwargs, accepted, what)
-        for operation in ("PutObject", "CopyObject"):
-            headers_for(operation, kwargs)
+
+def check_write_options(what: str, kwargs: dict[str, Any], accepted: frozenset[str] = _WRITE_OPTIONS) -> None:
+    """Before anything is written: DeprecatedBotoClientException, or ConfigError for an unknown name or a value that
+    has no header form."""
+    S3Client._check_deprecated_argument(**kwargs)
+    check(kwargs, accepted, what)
+    headers_for("PutObject", kwargs)
 
 
 def check_settings(kwargs: dict[str, Any]) -> None:
     """DeprecatedBotoClientException for the first name that is no setting."""
-    from ..settings import check_names
-
     if any(name not in SETTINGS for name in kwargs):
         try:
             check_names(kwargs, "S3Client")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from ..settings import check_names
 
 SECTION = "s3"
 ORIGIN = "luigi.cfg [s3]"
+SECTION_VARIABLE = "S3TARGET_SECTION"
+"""Names another section to read. For the demo's server, which is no business of [s3]; worker processes inherit it."""
 
 
 def section() -> dict[str, Any]:
@@ -22,13 +25,18 @@ def section() -> dict[str, Any]:
     config = configuration.get_config()
     # A TOML parser is a ConfigParser too, but keeps what it read in `data`.
     data = getattr(config, "data", None)
-    found = dict(data.get(SECTION, {})) if isinstance(data, Mapping) else _cfg_section(config)
-    check_names(found, ORIGIN)
-    return found
+    name = os.environ.get(SECTION_VARIABLE) or SECTION
+    if isinstance(data, Mapping):
+        found = dict(data.get(name, {}))
+        check_names(found, ORIGIN)
+        return found
+    own = _own_options(config, name)
+    check_names(own, ORIGIN)
+    return {option: config.get(name, option) for option in own}
 
 
-def _cfg_section(config: Any) -> dict[str, Any]:
-    if not config.has_section(SECTION):
-        return {}
+def _own_options(config: Any, section: str) -> list[str]:
+    # As they were written: once interpolated, a value that [DEFAULT] lends no longer looks like its own.
     lent = config.defaults()
-    return {name: value for name, value in config.items(SECTION) if name not in lent or value != lent[name]}
+    written = config.items(section, raw=True) if config.has_section(section) else []
+    return [option for option, value in written if lent.get(option) != value]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import collections
 import os
 import sys
+import time
 from collections.abc import Iterator
-from typing import Any
 
 import luigi
 from luigi.format import UTF8, Gzip
@@ -100,32 +100,40 @@ class WordsByLetter(_OverAllCounts):
 
 
 def run_pipeline(base: str, workers: int = 2) -> int:
-    """Put the texts below base, run the pipeline on Luigi's local scheduler, print the report; 0 if all is well."""
+    """Put the texts below base, run the pipeline through Luigi's local scheduler, print the report; 0 if all is well."""
     client = S3Client()
     for number, text in enumerate(_TEXTS):
         client.put_string(f"{text}\n", f"{base}/input/text-{number}.txt")
-    print(f"Put {len(_TEXTS)} texts below {base}/input/.", flush=True)
-    goals = [MergedReport(base, len(_TEXTS)), WordsByLetter(base, len(_TEXTS))]
+    print(f"Put {len(_TEXTS)} texts below {base}/input/.")
+    print(f"Running the pipeline with {workers} workers, each task in a process of its own ...", flush=True)
+    began = time.monotonic()
     result = luigi.build(
-        goals, local_scheduler=True, workers=workers, detailed_summary=True, log_level="WARNING", no_lock=True
+        [MergedReport(base, len(_TEXTS)), WordsByLetter(base, len(_TEXTS))],
+        local_scheduler=True,
+        workers=workers,
+        detailed_summary=True,
+        log_level="WARNING",
+        no_lock=True,
     )
     print(result.summary_text)
     if not result.scheduling_succeeded:
         return 1
-    print(*_findings(client, base), sep="\n")
+    print(*_findings(client, base), f"It took {time.monotonic() - began:.1f} s.", sep="\n", flush=True)
     return 0
 
 
 def _findings(client: S3Client, base: str) -> Iterator[str]:
-    with MergedReport(base, len(_TEXTS)).output().open() as report:
-        yield f"{base}/report.txt.gz begins:"
-        yield from (line.rstrip("\n") for line, _ in zip(report, range(10), strict=False))
-    outputs = [*client.listdir(f"{base}/counts"), f"{base}/report.txt.gz", f"{base}/by-letter/_SUCCESS"]
+    report = MergedReport(base, len(_TEXTS)).output()
+    with report.open() as lines:
+        words = [line.rstrip("\n") for line in lines]
+    yield f"{report.path}, the first 10 of its {len(words)} lines:"
+    yield from words[:10]
+    outputs = [*client.listdir(f"{base}/counts"), report.path, f"{base}/by-letter/_SUCCESS"]
     wrote = [_metadata(client, path) for path in outputs]
     processes = {info.get("pid") for info in wrote}
     boto3 = "absent" if all(info.get("boto3") == "absent" for info in wrote) else "LOADED"
     yield f"{len(outputs)} outputs, written by {len(processes)} worker processes; boto3 in them: {boto3}."
 
 
-def _metadata(client: S3Client, path: str) -> dict[str, Any]:
+def _metadata(client: S3Client, path: str) -> dict[str, str]:
     return client.s3.call(HeadObject(*client._path_to_bucket_and_key(path))).metadata

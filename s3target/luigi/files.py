@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from luigi.target import AtomicLocalFile
 
+from .client import check_write_options
+
 if TYPE_CHECKING:
     from .client import S3Client, S3Key
 
@@ -25,10 +27,11 @@ class AtomicS3File(AtomicLocalFile):
     """Writes to a temporary file, and puts it to S3 when closed.
 
     tmp_dir: where the temporary file goes; the system's place for such if None. Other options are those of
-    S3Client.put().
+    S3Client.put_multipart(); one that cannot be right is a ConfigError at once.
     """
 
-    def __init__(self, path: str, s3_client: S3Client, tmp_dir: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, path: str, s3_client: S3Client, *, tmp_dir: str | None = None, **kwargs: Any) -> None:
+        check_write_options("AtomicS3File", kwargs)
         self.s3_client = s3_client
         self.s3_options = kwargs
         self._tmp_dir = tmp_dir
@@ -56,11 +59,10 @@ class AtomicS3File(AtomicLocalFile):
 
     def abort(self) -> None:
         """Commit nothing; the temporary file goes."""
-        if not self.closed:
-            # The raw file first: what is still buffered has nowhere to go.
-            self.raw.close()
-            with contextlib.suppress(ValueError, OSError):
-                io.BufferedWriter.close(self)
+        # The raw file, not this one: what is still buffered has nowhere to go. There is none if it could not be made.
+        if self.raw is not None:
+            with contextlib.suppress(OSError):
+                self.raw.close()
         self._drop()
 
     def __exit__(self, exc_type: Any, exc: Any, traceback: Any) -> None:
@@ -70,13 +72,13 @@ class AtomicS3File(AtomicLocalFile):
             self.abort()
 
     def __del__(self) -> None:
-        # A forked child holds copies of its parent's files; they are not its own to remove.
-        if self.__dict__.get("_owner") == os.getpid():
-            self.abort()
+        self.abort()
 
     def _drop(self) -> None:
-        with contextlib.suppress(FileNotFoundError, AttributeError):
-            os.remove(self.tmp_path)
+        # A forked child holds copies of its parent's files; they are not its own to remove.
+        if self.__dict__.get("_owner") == os.getpid():
+            with contextlib.suppress(FileNotFoundError, AttributeError):
+                os.remove(self.tmp_path)
 
 
 class ReadableS3File(io.BufferedReader):

@@ -10,11 +10,12 @@ from luigi.format import get_default_format
 from luigi.target import FileAlreadyExists, FileSystemTarget
 
 from ..errors import PreconditionFailed
-from ..protocol.options import UPLOAD, check
-from .client import FileNotFoundException, S3Client
+from ..protocol.options import UPLOAD
+from .client import FileNotFoundException, S3Client, check_write_options
 from .files import AtomicS3File, ReadableS3File
 
 _FLAG = "_SUCCESS"
+_OPTIONS = UPLOAD | {"part_size"}
 
 
 class S3Target(FileSystemTarget):
@@ -24,8 +25,8 @@ class S3Target(FileSystemTarget):
     client: an S3Client; one of the default configuration if None. overwrite: False commits only if nothing is at the
     path yet, else luigi.target.FileAlreadyExists. tmp_dir: where output waits for its commit. readahead: ranges
     fetched in parallel ahead of the reader, 0 for one plain stream. progress: called with (bytes done, bytes in all).
-    version_id: which version to read. Further arguments are boto3's ExtraArgs (ServerSideEncryption, ACL, Metadata,
-    ContentType, ...) for what is written; an unknown one is a ConfigError.
+    version_id: which version to read. Further arguments are for what is written: part_size (bytes), and boto3's
+    ExtraArgs (ServerSideEncryption, ACL, Metadata, ContentType, ...); one that cannot be right is a ConfigError.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class S3Target(FileSystemTarget):
         **kwargs: Any,
     ) -> None:
         super().__init__(path)
-        S3Client._check_deprecated_argument(**kwargs)
-        check(kwargs, UPLOAD, "S3Target")
+        if kwargs:
+            check_write_options("S3Target", kwargs, _OPTIONS)
         self.format = get_default_format() if format is None else format
         self._fs = client
         self.overwrite, self.tmp_dir, self.readahead = overwrite, tmp_dir, readahead
@@ -80,8 +81,8 @@ class S3Target(FileSystemTarget):
         if self.progress is not None:
             options["progress"] = self.progress
         if self.overwrite:
-            return AtomicS3File(self.path, self.fs, self.tmp_dir, **options)
-        return _OnceOnlyFile(self.path, self.fs, self.tmp_dir, **{**options, "IfNoneMatch": "*"})
+            return AtomicS3File(self.path, self.fs, tmp_dir=self.tmp_dir, **options)
+        return _OnceOnlyFile(self.path, self.fs, tmp_dir=self.tmp_dir, **{**options, "IfNoneMatch": "*"})
 
 
 class _OnceOnlyFile(AtomicS3File):

@@ -1,8 +1,9 @@
 """An object to another one, inside the store.
 
-An object of up to COPY_AT_ONCE goes by one CopyObject: atomic, two requests with the HEAD that tells its size, and
-metadata and tags go along by themselves. A larger one goes in parts side by side, since a single call copies some
-50-100 MB/s and is silent meanwhile; there metadata and tags are carried over here. All parts are bound to one ETag.
+An object of up to copy_threshold, or one part, goes by one CopyObject: atomic, two requests with the HEAD that tells
+its size, and metadata and tags go along by themselves. A larger one goes in parts side by side, since a store may be
+silent for as long as a single call takes it; there metadata and tags are carried over here. All parts are bound to one
+ETag. They are at least a quarter of the threshold: no data passes through here, so small parts are but more requests.
 """
 
 from __future__ import annotations
@@ -19,13 +20,9 @@ from ..protocol.operations.objects import ByteRange, CopyObject, CopySource, Hea
 from ..protocol.operations.tagging import GetObjectTagging, Tags
 from ..protocol.options import ExtraArgs, headers_for, source_headers
 from .multipart import MultipartUpload
-from .plan import MAX_SINGLE, MIB, PartRange, TransferOptions, part_ranges, part_size_for, threads_for
+from .plan import MAX_SINGLE, PartRange, TransferOptions, part_ranges, part_size_for, threads_for
 from .workers import Meter, run_all
 
-COPY_AT_ONCE = 256 * MIB
-"""Bytes up to which one CopyObject does; a larger part_size raises it, as far as 5 GiB."""
-COPY_PART = 64 * MIB
-"""Bytes of a part at least: the data does not pass through here, so small parts are but more requests."""
 _CARRIED = (
     *("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires"),
     "x-amz-website-redirect-location",
@@ -46,7 +43,7 @@ def copy(
     """
     head = HeadObject(source.bucket, source.key, source_headers(options.extra_args), source.version_id)
     info = client.call(head)
-    if info.size <= max(COPY_AT_ONCE, options.part_size):
+    if info.size <= max(options.copy_threshold, options.part_size):
         return _at_once(client, source, bucket, key, info, options), info.size
     try:
         return _Copy(client, source, bucket, key, info, options).run(), info.size
@@ -93,7 +90,7 @@ class _Copy:
 
     def run(self) -> WrittenObject:
         size, extra_args = self._info.size, self._extra_args
-        part_size = part_size_for(size, max(COPY_PART, self._options.part_size))
+        part_size = part_size_for(size, max(self._options.copy_threshold // 4, self._options.part_size))
         meter = Meter(self._options.progress, size)
         with MultipartUpload(self._client, self._bucket, self._key, extra_args, self._create_headers()) as parted:
             guard = self._guard()
@@ -101,7 +98,7 @@ class _Copy:
             try:
                 parts = run_all(jobs, threads_for(size, part_size, self._options.threads))
             except PreconditionFailed as error:
-                if self._extra_args.get("CopySourceIfMatch"):
+                if any(name.startswith("CopySourceIf") for name in self._extra_args):
                     raise
                 source = f"s3://{self._source.bucket}/{self._source.key}"
                 raise ObjectChanged(f"{source} was replaced while it was being copied; try again") from error

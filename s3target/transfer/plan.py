@@ -24,6 +24,7 @@ MAX_SINGLE = 5 * GIB
 MAX_OBJECT = MAX_PARTS * MAX_PART
 """48.8 TiB, as on AWS now; a store that takes less says so itself."""
 DEFAULT_PART = 8 * MIB
+COPY_THRESHOLD = 256 * MIB
 
 Progress = Callable[[int, "int | None"], None]
 """Called with (bytes done, bytes in all or None) from the threads that move them, one at a time."""
@@ -43,7 +44,8 @@ class TransferOptions:
 
     part_size: bytes; what is larger goes in parts. threads: how many move parts at once, None: chosen by size and
     cores. extra_args: by boto3's names, checked by the caller (protocol.options.check). full_checksum: an upload in
-    parts gives and asks for the CRC32 of the whole object, which not every look-alike takes.
+    parts gives and asks for the CRC32 of the whole object, which not every look-alike takes. copy_threshold: bytes up
+    to which a copy inside the store is one request, whatever part_size.
     """
 
     part_size: int = DEFAULT_PART
@@ -51,10 +53,13 @@ class TransferOptions:
     progress: Progress | None = None
     extra_args: ExtraArgs = field(default_factory=dict)
     full_checksum: bool = False
+    copy_threshold: int = COPY_THRESHOLD
 
     def __post_init__(self) -> None:
         if not 1 <= self.part_size <= MAX_PART:
             raise ConfigError(f"part_size must be from 1 byte to 5 GiB ({MAX_PART}), not {self.part_size!r}")
+        if not 0 <= self.copy_threshold <= MAX_SINGLE:
+            raise ConfigError(f"copy_threshold must be from 0 to 5 GiB ({MAX_SINGLE}), not {self.copy_threshold!r}")
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"threads must be 1 or more, or None to have it chosen, not {self.threads!r}")
 

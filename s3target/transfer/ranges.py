@@ -109,12 +109,12 @@ class RangeBody:
         if self._surplus:
             scratch = memoryview(bytearray(_SCRATCH_SIZE))
             while self._surplus:
-                self._surplus -= self._counted(stream.readinto(scratch[: self._surplus]))
-        return self._counted(stream.readinto(view))
+                self._surplus -= self._counted(stream.readinto(scratch[: self._surplus]), False)
+        return self._counted(stream.readinto(view), self.end is None)
 
-    def _counted(self, got: int) -> int:
-        if not got and self.end is not None:
-            raise ConnectionDropped(f"{place(self._operation)} ended at byte {self.position} of {self.end}")
+    def _counted(self, got: int, may_end: bool) -> int:
+        if not got and not may_end:
+            raise ConnectionDropped(f"{place(self._operation)} ended early, with {self.position} bytes read")
         return got
 
     def _break_off(self, error: TransportError) -> None:
@@ -187,7 +187,7 @@ class ReadAhead:
         self._rest = memoryview(b"")
         self._workers = Workers(readahead)
         # Also when the interpreter ends: its daemon threads cannot be joined any more once it clears the modules.
-        self._end_threads = weakref.finalize(self, _end_threads, self._workers, os.getpid())
+        self._finish = weakref.finalize(self, _end_threads, self._workers, os.getpid())
         self._fetch_ahead()
 
     def readinto(self, view: memoryview, /) -> int:
@@ -202,7 +202,7 @@ class ReadAhead:
         return got
 
     def close(self) -> None:
-        self._end_threads()
+        self._finish()
         self._head.close()
         self._fetches.clear()
         self._idle.clear()

@@ -129,13 +129,14 @@ class Workers:
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name=f"s3target-{len(self._started) + 1}", daemon=True)
+        # Known before it runs: an interrupt inside start() must not leave it out of close().
+        self._started.append(thread)
         try:
             thread.start()
         except RuntimeError:  # the system has no more threads: those that run will do
+            self._started.remove(thread)
             if not self._started:
                 raise
-        else:
-            self._started.append(thread)
 
     def _run(self) -> None:
         while (ticket := self._next()) is not None:

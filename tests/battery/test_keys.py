@@ -40,27 +40,35 @@ def listed(files: FileSystem, path: S3Path) -> list[str]:
 
 def lives_a_whole_life(client: Client, bucket: str, key: str) -> None:
     """put, exists, read, list, copy from and to, remove: all under exactly this key."""
-    files = FileSystem(client)
     path = parse_path(f"s3://{bucket}/{key}")
     assert path == (bucket, key)
     content = hashlib.sha256(key.encode()).digest()
     plain = S3Path(bucket, f"copies-{content.hex()}")
+    files = FileSystem(client)
+    try:
+        _live(files, path, plain, content)
+    finally:
+        for each in (path, plain):
+            files.remove(each)
+
+
+def _live(files: FileSystem, path: S3Path, plain: S3Path, content: bytes) -> None:
     files.write(path, content)
     info = files.info(path)
     assert info
     assert info.size == len(content)
     assert files.exists(path)
-    assert read(client, path) == content
-    assert key in listed(files, path)
+    assert read(files.client, path) == content
+    assert path.key in listed(files, path)
     assert files.copy(path, plain, TransferOptions()) == len(content)
     files.remove(path)
     assert files.info(path) is None
-    assert key not in listed(files, path)
+    assert path.key not in listed(files, path)
     assert files.copy(plain, path, TransferOptions()) == len(content)
-    assert read(client, path) == content
-    assert files.remove_directory(S3Path(bucket, "")) == 2
+    assert read(files.client, path) == content
+    assert files.remove_directory(S3Path(path.bucket, "")) == 2
     with pytest.raises(NotFound):
-        read(client, path)
+        read(files.client, path)
 
 
 @pytest.mark.parametrize(("server", "name"), PAIRS, ids=lambda value: value.replace(" ", "-"))

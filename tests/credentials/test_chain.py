@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from credentials.fakes import SECRET, TOKEN, Clock, FakeSts, keys, sources_of, write_home
 
+from credentials.fakes import SECRET, TOKEN, Clock, FakeSts, keys, sources_of, write_home
 from s3target.client import Client
 from s3target.credentials import Anonymous, Chain, Passed, Profiles, Provider, Sources, Static, default_chain
 from s3target.errors import ConfigError, NoCredentials, RefreshFailed, TimedOut
@@ -125,7 +125,7 @@ def refuse(*_: object) -> Client:
 
 
 def test_pickle_of_the_default_chain(tmp_path, monkeypatch):
-    """With os.environ as the environment a pickle has no secrets, and its copy reads the environment of its own process."""
+    """Over os.environ: no secrets in the pickle; its copy reads the environment of its own process."""
     import os
 
     home = write_home(tmp_path, credentials=f"[default]\naws_access_key_id = AKIA\naws_secret_access_key = {SECRET}\n")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from credentials.fakes import SECRET, START, iso, sources_of
 
+from credentials.fakes import SECRET, START, iso, sources_of
 from s3target.credentials import Passed
 from s3target.credentials.environment import Environment
 from s3target.errors import ConfigError

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from credentials.fakes import SECRET, write_home
 
+from credentials.fakes import SECRET, write_home
 from s3target.credentials import Profiles
 from s3target.errors import ConfigError
 
@@ -177,7 +182,7 @@ def test_bad_file_is_not_quoted(tmp_path, line):
     with pytest.raises(ConfigError) as raised:
         Profiles.load(environ).get("default")
     assert SECRET not in str(raised.value)
-    assert raised.value.__suppress_context__
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
 
 
 def test_directory_in_place_of_a_file(tmp_path):
@@ -186,18 +191,38 @@ def test_directory_in_place_of_a_file(tmp_path):
         Profiles.load({"AWS_CONFIG_FILE": str(tmp_path), "HOME": "/nonexistent"}).get("default")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_unreadable_file(tmp_path):
+@pytest.fixture
+def readable_home() -> Iterator[Path]:
+    """A directory that anybody may enter, while this process has no more rights than anybody."""
+    home = Path(tempfile.mkdtemp())
+    home.chmod(0o755)
+    yield home
+    shutil.rmtree(home)
+
+
+def test_unreadable_file(readable_home):
     """A file without permission to read is an error; a directory that cannot be entered counts as no file."""
-    environ = write_home(tmp_path, CONFIG)
-    (tmp_path / ".aws" / "config").chmod(0)
-    with pytest.raises(ConfigError, match="Permission denied"):
+    environ = write_home(readable_home, CONFIG)
+    (readable_home / ".aws" / "config").chmod(0)
+    with without_rights(), pytest.raises(ConfigError, match="config cannot be read: Permission denied"):
         Profiles.load(environ).get("default")
-    (tmp_path / ".aws").chmod(0)
+    (readable_home / ".aws").chmod(0)
     try:
-        assert dict(Profiles.load(environ).get("default")) == {}
+        with without_rights():
+            assert dict(Profiles.load(environ).get("default")) == {}
     finally:
-        (tmp_path / ".aws").chmod(0o700)
+        (readable_home / ".aws").chmod(0o700)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Root may read everything, so be somebody else for a while."""
+    uid = os.geteuid()
+    os.seteuid(65534 if uid == 0 else uid)
+    try:
+        yield
+    finally:
+        os.seteuid(uid)
 
 
 def test_no_file_at_all():

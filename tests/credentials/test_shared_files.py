@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from credentials.fakes import SECRET, Clock, sources_of, write_home
 
+from credentials.fakes import SECRET, Clock, sources_of, write_home
 from s3target.credentials import Passed, default_chain
 from s3target.credentials.shared_files import ConfigFile, SharedCredentials
 from s3target.errors import ConfigError

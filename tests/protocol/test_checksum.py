@@ -9,12 +9,12 @@ from base64 import b64encode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import Pieces
 
 from s3target.errors import BadResponse, ChecksumMismatch, ConfigError, ConnectionDropped, Truncated
 from s3target.protocol.checksum import ALGORITHMS, Crc32, VerifyingStream, crc32_combine, digest_body, seal
 from s3target.protocol.messages import EMPTY, BytesBody, FileSlice, Origin, Request
 from s3target.protocol.sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD
+from scripted import Pieces
 
 CONTENT = b"Welcome to Amazon S3."
 CRC32 = b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode()

@@ -171,12 +171,22 @@ def test_timestamps_of_documents(text, moment):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Z", "T", "now", "2026-13-01T00:00:00Z", "2026-11-22T21:15:21.x1Z", "2026-11-22T21:15:21+02:00Z"]
-    + ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "Sun, 22 Nov 2026 20:15:00 GMT"],
+    [
+        "",
+        "Z",
+        "T",
+        "now",
+        "2026-13-01T00:00:00Z",
+        "2026-11-22T21:15:21.x1Z",
+        "2026-11-22T21:15:21+02:00Z",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "Sun, 22 Nov 2026 20:15:00 GMT",
+    ],
 )
 def test_what_is_no_timestamp(text):
     """ValueError and nothing else, also at the ends of time."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r".+"):
         parse_timestamp(text)
 
 
@@ -228,11 +238,11 @@ def test_http_date(text):
 )
 def test_what_is_no_http_date(text):
     """ValueError; a year of two digits is not taken for one of the Roman empire."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r".+"):
         parse_http_date(text)
 
 
-@given(st.datetimes(min_value=datetime(1000, 1, 2), timezones=st.just(UTC)))
+@given(st.datetimes(timezones=st.just(UTC)))
 def test_http_dates_come_back(moment):
     """Whole seconds; an inverse."""
     assert parse_http_date(http_date(moment)) == moment.replace(microsecond=0)

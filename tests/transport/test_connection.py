@@ -145,22 +145,25 @@ def test_a_refusal_that_comes_while_the_body_is_sent_is_the_answer(
     assert server.accepted == 2
 
 
-def test_a_refusal_by_tls_that_comes_while_the_body_is_sent_is_the_answer(
-    transport: HttpTransport, authority: tuple[str, ssl.SSLContext]
+def test_a_connection_that_got_only_a_part_of_a_body_is_not_used_again(
+    tls: ssl.SSLContext | None, authority: tuple[str, ssl.SSLContext]
 ) -> None:
-    """The same by TLS, with a server that keeps its half open until the client closes."""
+    """The server refuses and stops reading, but stays: it still waits for the rest of the body."""
+    released = threading.Event()
 
     def play(peer: Peer) -> None:
-        peer.server.requests.append(peer.read_head())
+        peer.read_head()
         peer.send(FORBIDDEN)
         assert released.wait(PATIENCE)
 
-    released = threading.Event()
-    options = TransportOptions(connect_timeout=5, read_timeout=0.5, verify=authority[0])
-    with ScriptedServer(play, tls=authority[1]) as server:
-        response = HttpTransport(options).send(Request("PUT", server.origin, "/k", body=BytesBody(CONTENT * 8)))
+    transport = HttpTransport(TransportOptions(connect_timeout=5, read_timeout=0.5, verify=authority[0]))
+    with ScriptedServer(play, answers(OK), tls=tls) as server:
+        response = transport.send(Request("PUT", server.origin, "/k", body=BytesBody(CONTENT * 8)))
         assert (response.status, response.stream.read()) == (403, b"denied")
+        assert transport.send(Request("GET", server.origin, "/")).stream.read() == b"ok"
         released.set()
+        transport.close()
+    assert server.accepted == 2
 
 
 def test_a_peer_that_stops_taking_the_body_times_out(

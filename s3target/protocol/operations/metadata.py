@@ -17,13 +17,13 @@ from ...errors import BadResponse, NoCredentials
 from ..encoding import parse_timestamp, percent_encode
 from ..identity import Credentials
 from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
-from .base import Locator, Operation
+from .base import Locator, ServiceOperation
 
 _NO_HEADERS: Headers = {}
 
 
 @dataclass(frozen=True)
-class InstanceToken(Operation[str]):
+class InstanceToken(ServiceOperation[str]):
     """The session token of IMDSv2. lifetime: seconds."""
 
     lifetime: int = 21600
@@ -37,7 +37,7 @@ class InstanceToken(Operation[str]):
 
 
 @dataclass(frozen=True)
-class InstanceRole(Operation[str]):
+class InstanceRole(ServiceOperation[str]):
     """The name of the instance's role. token None: version 1 of the service."""
 
     token: str | None = field(default=None, repr=False)
@@ -50,7 +50,7 @@ class InstanceRole(Operation[str]):
 
 
 @dataclass(frozen=True)
-class InstanceCredentials(Operation[Credentials]):
+class InstanceCredentials(ServiceOperation[Credentials]):
     """The keys of the instance's role. NoCredentials if the service says why it has none."""
 
     role: str
@@ -67,7 +67,7 @@ class InstanceCredentials(Operation[Credentials]):
 
 
 @dataclass(frozen=True)
-class ContainerCredentials(Operation[Credentials]):
+class ContainerCredentials(ServiceOperation[Credentials]):
     """The keys that ECS or EKS has for a container. path: percent-encoded. authorization: of the header."""
 
     path: str
@@ -85,7 +85,7 @@ class ContainerCredentials(Operation[Credentials]):
 
 
 @dataclass(frozen=True)
-class GetRoleCredentials(Operation[Credentials]):
+class GetRoleCredentials(ServiceOperation[Credentials]):
     """The keys of a role in an account, for somebody who is logged in to IAM Identity Center."""
 
     account: str
@@ -121,7 +121,7 @@ class SsoToken(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CreateToken(Operation[SsoToken]):
+class CreateToken(ServiceOperation[SsoToken]):
     """A new access token for a refresh token."""
 
     idempotent: ClassVar[bool] = False

@@ -6,7 +6,6 @@ import copy
 import pickle
 
 import pytest
-from scripted import STORE, Pieces, error_reply, reply
 
 from s3target.errors import BadResponse, ConfigError, NoSuchKey, NotFound, ServerFault, ServiceError, Throttled
 from s3target.protocol.endpoint import Endpoint, Location, sts_endpoint
@@ -34,6 +33,7 @@ from s3target.protocol.operations.objects import (
     PutObject,
 )
 from s3target.protocol.operations.sts import AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity
+from scripted import STORE, Pieces, error_reply, reply
 
 SOURCE = CopySource("from", "there")
 SSE = {"x-amz-server-side-encryption-customer-key": "SECRET"}

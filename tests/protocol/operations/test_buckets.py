@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from scripted import STORE, reply
 
 from s3target.protocol.operations.buckets import CreateBucket, DeleteBucket, HeadBucket
+from scripted import STORE, reply
 
 CONFIGURATION = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from scripted import STORE, reply
 
 from s3target.errors import BadResponse, ConfigError
 from s3target.protocol.operations.listing import DeleteObjects, DeleteResult, ListObjectsV2, ListPage
 from s3target.protocol.operations.objects import ObjectInfo
+from scripted import STORE, reply
 
 ALWAYS = {"encoding-type": "url", "list-type": "2"}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-from scripted import STORE, reply
 
 from s3target.errors import BadResponse
 from s3target.protocol.messages import EMPTY, BytesBody
@@ -23,6 +22,7 @@ from s3target.protocol.operations.multipart import (
     UploadPartCopy,
 )
 from s3target.protocol.operations.objects import ByteRange, CopySource, WrittenObject
+from scripted import STORE, reply
 
 BODY = BytesBody(b"hello")
 ID = "u/1+="
@@ -192,7 +192,10 @@ def test_upload_aborted():
     assert AbortMultipartUpload("b", "k", ID).parse(reply(204)) is None
 
 
-PARTS = '<Part><PartNumber>1</PartNumber><ETag>"e1"</ETag><Size>5</Size></Part><Part><PartNumber>3</PartNumber><ETag>e3</ETag></Part>'
+PARTS = (
+    '<Part><PartNumber>1</PartNumber><ETag>"e1"</ETag><Size>5</Size></Part>'
+    "<Part><PartNumber>3</PartNumber><ETag>e3</ETag></Part>"
+)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-from scripted import STORE, Pieces, reply
 
 from s3target.errors import BadResponse
 from s3target.protocol.messages import EMPTY, BytesBody
@@ -20,6 +19,7 @@ from s3target.protocol.operations.objects import (
     PutObject,
     WrittenObject,
 )
+from scripted import STORE, Pieces, reply
 
 BODY = BytesBody(b"hello")
 META = {"x-amz-meta-a": "1"}

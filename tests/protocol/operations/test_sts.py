@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-from scripted import reply
 
 from s3target.errors import BadResponse
 from s3target.protocol.endpoint import Location, sts_endpoint
@@ -18,6 +17,7 @@ from s3target.protocol.operations.sts import (
     CallerIdentity,
     GetCallerIdentity,
 )
+from scripted import reply
 
 STS = Fixed(sts_endpoint("eu-west-1"))
 ROLE = "arn:aws:iam::123456789012:role/a b"

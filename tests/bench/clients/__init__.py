@@ -1,0 +1,61 @@
+"""The clients that are compared: one module each, which implements the workloads that make sense for it.
+
+A client is a class. A method of a workload's name (workloads.py) does that workload; one that is absent is shown as a
+dash. Methods of LOOP workloads take nothing and do one small call; all others take a Job and return how many bytes or
+keys they moved, which is checked. Libraries are imported in __init__, so that a class can be asked what it implements
+where the library is not installed. COLD is the text of a program that asks for its first exists(), as a user writes it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+REFERENCE = "luigi"
+"""Whom ratios are taken to."""
+
+CLIENTS = {
+    "luigi": (".luigi_boto3", "LuigiOnBoto3", "luigi.contrib.s3"),
+    "s3target": (".s3target_luigi", "S3TargetWithLuigi", "s3target"),
+    "s3target-core": (".s3target_core", "S3TargetCore", "s3target without Luigi"),
+    "s3target-unsigned": (".s3target_luigi", "S3TargetUnsigned", "s3target, payload unsigned"),
+    "s3target-while-writing": (".s3target_luigi", "S3TargetWhileWriting", "s3target, while_writing"),
+    "boto3": (".boto3_transfer", "Boto3", "boto3"),
+    "boto3-crt": (".boto3_transfer", "Boto3Crt", "boto3 with CRT"),
+    "minio": (".minio_py", "MinioPy", "minio-py"),
+    "obstore": (".obstore_rust", "Obstore", "obstore"),
+    "smart_open": (".smart_open_s3", "SmartOpen", "smart_open"),
+    "sockets": (".bare_sockets", "BareSockets", "bare sockets"),
+    "python": (".bare_python", "BarePython", "bare interpreter"),
+    "import-luigi": (".bare_python", "ImportLuigi", "import luigi alone"),
+}
+
+
+class Job(NamedTuple):
+    """One run of a workload.
+
+    amount: bytes or keys. key: where there are that many bytes, or below which (without a slash at the end) that many
+    keys. fresh: a key that nothing else uses, for what is written. source, destination: local files.
+    """
+
+    amount: int
+    key: str
+    fresh: str
+    source: str
+    destination: str
+
+
+def client_class(name: str) -> Any:
+    module, attribute, _ = CLIENTS[name]
+    return getattr(import_module(module, __name__), attribute)
+
+
+def label(name: str) -> str:
+    return CLIENTS[name][2]
+
+
+def implements(name: str, called: str, checks: bool) -> bool:
+    """Whether a client has that method (or COLD program), and can talk to a store that checks signatures."""
+    kind = client_class(name)
+    able = bool(getattr(kind, "COLD", "")) if called == "cold" else hasattr(kind, called)
+    return able and (getattr(kind, "SIGNS", True) or not checks)

@@ -1,0 +1,264 @@
+"""Copies inside the store: at once or in parts, with metadata and tags either way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from s3target.errors import (
+    AccessDenied,
+    BadResponse,
+    NoSuchKey,
+    ObjectChanged,
+    PreconditionFailed,
+    ServerFault,
+    ServiceError,
+)
+from s3target.protocol.operations.objects import CopySource
+from s3target.transfer.copy import copy
+from s3target.transfer.plan import MIB, MIN_PART, TransferOptions
+from transfer.memory_store import MemoryStore
+
+SOURCE = CopySource("from", "a/b")
+CONTENT = bytes(range(256)) * (MIB // 16)  # 16 MiB
+HEADERS = {"content_type": "text/x", "cache_control": "no-cache", "x_amz_meta_a": "1", "etag": "not carried"}
+PARTS = TransferOptions(part_size=MIN_PART, threads=3, copy_threshold=MIN_PART)
+
+
+def ready(size: int = len(CONTENT)) -> MemoryStore:
+    store = MemoryStore()
+    store.put("from", "a/b", CONTENT[:size], **HEADERS).tags = (("t", "1"), ("u", "x y&z"))
+    return store
+
+
+@pytest.mark.parametrize("size", [0, 1, MIN_PART])
+def test_a_small_object_takes_two_requests(size: int) -> None:
+    """HEAD for the size, then one CopyObject."""
+    store = ready(size)
+    told: list[tuple[int, int | None]] = []
+    options = TransferOptions(progress=lambda *count: told.append(count))
+    written, copied = copy(store, SOURCE, "to", "k", options)
+    assert store.names() == ["HeadObject", "CopyObject"]
+    assert (store.content("to", "k"), copied) == (CONTENT[:size], size)
+    assert written.e_tag
+    assert told == [(size, size)]
+
+
+def test_a_part_size_above_the_threshold_raises_it() -> None:
+    """One part is no reason for a multipart upload."""
+    store = ready()
+    copy(store, SOURCE, "to", "k", TransferOptions(part_size=16 * MIB, copy_threshold=MIN_PART))
+    assert store.names() == ["HeadObject", "CopyObject"]
+
+
+@pytest.mark.parametrize("size", [MIN_PART + 1, 2 * MIN_PART, len(CONTENT)])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_larger_object_goes_in_parts(size: int, threads: int) -> None:
+    """Each bound to the ETag that the HEAD saw."""
+    store = ready(size)
+    told: list[tuple[int, int | None]] = []
+    options = TransferOptions(MIN_PART, threads, lambda *count: told.append(count), copy_threshold=MIN_PART)
+    written, copied = copy(store, SOURCE, "to", "k", options)
+    parts = -(-size // MIN_PART)
+    assert store.names()[2:] == ["CreateMultipartUpload", *["UploadPartCopy"] * parts, "CompleteMultipartUpload"]
+    assert (store.content("to", "k"), copied) == (CONTENT[:size], size)
+    assert written.e_tag == f"parts-{parts}"
+    assert told[-1] == (size, size)
+    e_tag = store.objects["from", "a/b"].e_tag
+    guards = {call.headers["x-amz-copy-source-if-match"] for call in store.calls if call.name == "UploadPartCopy"}
+    assert guards == {f'"{e_tag}"'}
+    assert store.most_running <= threads
+
+
+def test_parts_are_at_least_a_quarter_of_the_threshold() -> None:
+    """Small parts would be requests without a gain."""
+    store = ready()
+    copy(store, SOURCE, "to", "k", TransferOptions(MIN_PART, copy_threshold=MIN_PART))
+    assert store.names().count("UploadPartCopy") == 4
+    store = MemoryStore()
+    store.put("from", "a/b", bytes(33 * MIB))
+    copy(store, SOURCE, "to", "k", TransferOptions(MIN_PART, copy_threshold=32 * MIB))
+    assert store.names().count("UploadPartCopy") == 5
+
+
+def test_metadata_and_tags_go_along_in_parts() -> None:
+    """UploadPartCopy carries neither by itself."""
+    store = ready()
+    copy(store, SOURCE, "to", "k", PARTS)
+    create = store.calls[2]
+    assert create.headers == {
+        "content-type": "text/x",
+        "cache-control": "no-cache",
+        "x-amz-meta-a": "1",
+        "x-amz-tagging": "t=1&u=x%20y%26z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ({"MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE"}, {}),
+        (
+            {"MetadataDirective": "REPLACE", "Metadata": {"b": "2"}, "Tagging": "n=1"},
+            {"x-amz-meta-b": "2", "x-amz-tagging": "n=1"},
+        ),
+        (
+            {"ContentType": "text/y", "Metadata": {"b": "2"}, "Tagging": {"n": "1"}},
+            {"content-type": "text/y", "cache-control": "no-cache", "x-amz-meta-b": "2", "x-amz-tagging": "n=1"},
+        ),
+        (
+            {"StorageClass": "GLACIER", "TaggingDirective": "REPLACE"},
+            {
+                "content-type": "text/x",
+                "cache-control": "no-cache",
+                "x-amz-meta-a": "1",
+                "x-amz-storage-class": "GLACIER",
+            },
+        ),
+    ],
+)
+def test_what_is_given_replaces_what_is_carried(extra: dict[str, Any], expected: dict[str, str]) -> None:
+    """Directives as with CopyObject; tags that are not wanted are not asked for."""
+    store = ready()
+    options = TransferOptions(MIN_PART, extra_args=extra, copy_threshold=MIN_PART)
+    copy(store, SOURCE, "to", "k", options)
+    create = next(call for call in store.calls if call.name == "CreateMultipartUpload")
+    assert create.headers == expected
+    assert "GetObjectTagging" not in store.names()
+
+
+@pytest.mark.parametrize(
+    "error", [ServiceError(status, "No") for status in (400, 404, 405, 501)] + [BadResponse("XML")]
+)
+def test_a_store_without_tags_has_none_to_carry(error: Exception) -> None:
+    """Swift says 501, rclone takes the question for a GetObject."""
+    store = ready()
+    store.tagging_error = error
+    copy(store, SOURCE, "to", "k", PARTS)
+    assert store.content("to", "k") == CONTENT
+    assert "x-amz-tagging" not in store.calls[2].headers
+
+
+def test_an_object_that_is_known_to_have_no_tags_is_not_asked_for_them() -> None:
+    """The HEAD may have said it."""
+    store = MemoryStore()
+    store.put("from", "a/b", CONTENT, x_amz_tagging_count="0")
+    copy(store, SOURCE, "to", "k", PARTS)
+    assert "GetObjectTagging" not in store.names()
+
+
+def test_tags_that_may_not_be_read_are_not_lost_in_silence() -> None:
+    """The copy fails, before anything is begun."""
+    store = ready()
+    store.tagging_error = AccessDenied(403, "AccessDenied")
+    with pytest.raises(AccessDenied):
+        copy(store, SOURCE, "to", "k", PARTS)
+    assert store.names() == ["HeadObject", "GetObjectTagging"]
+
+
+@pytest.mark.parametrize("call", range(1, 9))
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_failure_anywhere_aborts_and_is_the_one_raised(call: int, threads: int) -> None:
+    """HEAD, tags, Create, each part, Complete."""
+    store = ready()
+    store.failures[call] = error = ServerFault(500, "InternalError")
+    with pytest.raises(ServerFault) as caught:
+        copy(store, SOURCE, "to", "k", TransferOptions(MIN_PART, threads, copy_threshold=MIN_PART))
+    assert caught.value is error
+    assert store.uploads == {}
+    assert ("to", "k") not in store.objects
+    assert ("AbortMultipartUpload" in store.names()) == (call > 3)
+
+
+def test_a_source_that_is_replaced_meanwhile_is_an_error() -> None:
+    """A copy of two states is none."""
+    store = ready()
+
+    def on_call(operation: Any) -> None:
+        if operation.name == "UploadPartCopy" and operation.number == 2:
+            store.put("from", "a/b", CONTENT[::-1])
+
+    store.on_call = on_call
+    with pytest.raises(ObjectChanged, match="s3://from/a/b"):
+        copy(store, SOURCE, "to", "k", PARTS)
+    assert store.uploads == {}
+
+
+def test_a_condition_of_the_callers_is_not_a_change() -> None:
+    """CopySourceIfMatch: PreconditionFailed as it is, and the caller's value on every part."""
+    store = ready()
+    options = TransferOptions(MIN_PART, 1, extra_args={"CopySourceIfMatch": "x"}, copy_threshold=MIN_PART)
+    with pytest.raises(PreconditionFailed):
+        copy(store, SOURCE, "to", "k", options)
+    part = next(call for call in store.calls if call.name == "UploadPartCopy")
+    assert part.headers["x-amz-copy-source-if-match"] == '"x"'
+
+
+def test_the_destination_condition_is_kept() -> None:
+    """IfNoneMatch goes with Complete."""
+    store = ready()
+    store.put("to", "k", b"theirs")
+    options = TransferOptions(MIN_PART, 2, extra_args={"IfNoneMatch": "*"}, copy_threshold=MIN_PART)
+    with pytest.raises(PreconditionFailed):
+        copy(store, SOURCE, "to", "k", options)
+    assert store.content("to", "k") == b"theirs"
+    assert store.uploads == {}
+
+
+def test_a_missing_source_is_told_by_the_head() -> None:
+    """Nothing else is asked."""
+    store = MemoryStore()
+    with pytest.raises(NoSuchKey):
+        copy(store, SOURCE, "to", "k")
+    assert store.names() == ["HeadObject"]
+
+
+def test_a_store_that_cannot_copy_parts_copies_at_once() -> None:
+    """rclone's UploadPartCopy answers without a result: abort, and one CopyObject."""
+    store = ready()
+    store.copy_part_error = BadResponse("without an ETag; the part was not copied")
+    written, size = copy(store, SOURCE, "to", "k", PARTS)
+    assert store.content("to", "k") == CONTENT
+    assert (size, store.uploads) == (len(CONTENT), {})
+    assert store.names()[-2:] == ["AbortMultipartUpload", "CopyObject"]
+    assert written.e_tag
+
+
+@pytest.mark.parametrize("options", [TransferOptions(), PARTS])
+def test_an_answer_without_an_etag_has_the_copy_looked_at(options: TransferOptions) -> None:
+    """Ceph's Complete tells none: one HEAD of the copy, for ETag and size."""
+    store = ready()
+    store.silent_copies = True
+    written, _ = copy(store, SOURCE, "to", "k", options)
+    assert written.e_tag == store.objects["to", "k"].e_tag
+    assert store.names()[-1] == "HeadObject"
+
+
+def test_a_copy_of_another_size_is_an_error() -> None:
+    """The HEAD of the copy shows it."""
+    store = ready()
+    store.silent_copies = True
+
+    def on_call(operation: Any) -> None:
+        if operation.name == "CopyObject":
+            store.objects["from", "a/b"].content = b"short"
+
+    store.on_call = on_call
+    with pytest.raises(ObjectChanged, match="5 bytes"):
+        copy(store, SOURCE, "to", "k")
+
+
+def test_the_version_of_the_source_is_the_one_asked_for() -> None:
+    """By HEAD, tags and parts alike; the source's own key decrypts it."""
+    store = ready()
+    extra = {"CopySourceSSECustomerKey": b"s" * 32, "SSECustomerKey": b"d" * 32}
+    options = TransferOptions(MIN_PART, extra_args=extra, copy_threshold=MIN_PART)
+    copy(store, SOURCE._replace(version_id="v3"), "to", "k", options)
+    head, tagging = store.calls[:2]
+    assert (head.version_id, tagging.version_id) == ("v3", "v3")
+    assert "x-amz-server-side-encryption-customer-key" in head.headers
+    part = next(call for call in store.calls if call.name == "UploadPartCopy")
+    assert part.source.version_id == "v3"
+    assert "x-amz-copy-source-server-side-encryption-customer-key" in part.headers
+    assert "x-amz-server-side-encryption-customer-key" in part.headers

@@ -1,0 +1,245 @@
+"""The pool: bounded, lazy, first error first, and nothing left running."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from s3target.transfer.workers import GRACE, Meter, Stopped, Workers, run_all
+from transfer.memory_store import ctrl_c
+
+
+def ours() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("s3target")]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    yield
+    assert ours() == []
+
+
+def returning(value: int) -> Callable[[], int]:
+    return lambda: value
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5, 40])
+def test_results_come_in_the_order_of_the_jobs(threads: int) -> None:
+    """Whichever job ends first."""
+    assert run_all([returning(number) for number in range(100)], threads) == list(range(100))
+
+
+def test_no_jobs_start_no_thread() -> None:
+    """An empty list of jobs has an empty list of results."""
+    assert run_all([], 4) == []
+
+
+def test_as_many_run_at_once_as_allowed_and_no_more() -> None:
+    """All threads meet at a barrier, so they did run together; a counter shows that no other ran beside them."""
+    barrier, lock = threading.Barrier(3), threading.Lock()
+    running, most = 0, 0
+
+    def job() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        barrier.wait(10)
+        with lock:
+            running -= 1
+
+    run_all([job] * 12, 3)
+    assert most == 3
+
+
+def test_jobs_are_made_only_when_a_thread_is_free() -> None:
+    """Memory is bounded: no job exists beyond those that run and the one to be handed in next."""
+    started, release = threading.Semaphore(0), threading.Event()
+    made = []
+
+    def job() -> None:
+        started.release()
+        assert release.wait(10)
+
+    def jobs() -> Iterator[Callable[[], None]]:
+        for number in range(20):
+            made.append(number)
+            yield job
+
+    def look() -> None:
+        for _ in range(3):
+            assert started.acquire(timeout=10)
+        seen.append(len(made))
+        release.set()
+
+    seen: list[int] = []
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    run_all(jobs(), 3)
+    watcher.join()
+    assert seen[0] <= 4
+    assert len(made) == 20
+
+
+def test_the_first_error_is_raised_after_running_jobs_have_ended() -> None:
+    """A later error of another job does not hide it, and nothing is handed in after it."""
+    failed, drained = threading.Event(), []
+
+    def first() -> None:
+        failed.set()
+        raise ValueError("first")
+
+    def second() -> None:
+        assert failed.wait(10)
+        while not pool.stop.is_set():
+            time.sleep(0)
+        drained.append(True)
+        raise KeyError("second")
+
+    pool = Workers(2)
+    with pytest.raises(ValueError, match="first"), pool:
+        [pool.submit(job) for job in (second, first)]
+    assert drained == [True]
+
+
+def test_after_a_failure_no_more_jobs_are_asked_for() -> None:
+    """Submission stops."""
+    made = []
+
+    def jobs() -> Iterator[Callable[[], None]]:
+        for number in range(1000):
+            made.append(number)
+            yield fail if number == 5 else lambda: None
+
+    def fail() -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        run_all(jobs(), 2)
+    assert len(made) < 20
+
+
+def test_an_error_of_whoever_makes_the_jobs_stops_the_pool() -> None:
+    """It is raised as it is."""
+
+    def jobs() -> Iterator[Callable[[], int]]:
+        yield returning(1)
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError, match="no more"):
+        run_all(jobs(), 2)
+
+
+def test_results_of_done_jobs_are_there_while_others_run() -> None:
+    """A reader takes them in order, as they come; what is waiting beyond the threads is bounded too."""
+    release = threading.Event()
+    with Workers(1, waiting=2) as pool:
+        first = pool.submit(returning(1))
+        slow = pool.submit(lambda: release.wait(10))
+        third = pool.submit(returning(3))
+        assert first.result() == 1
+        assert not slow.done
+        release.set()
+        assert [slow.result(), third.result()] == [True, 3]
+
+
+def test_a_result_that_is_there_survives_the_failure_of_another_job() -> None:
+    """Bytes read before the break are good; the error comes with the ticket that has no result."""
+
+    def fail() -> None:
+        raise ValueError("later")
+
+    pool = Workers(1)
+    good, bad = pool.submit(returning(7)), pool.submit(fail)
+    with pytest.raises(ValueError, match="later"):
+        bad.result()
+    assert good.result() == 7
+    pool.close()
+
+
+def test_a_closed_pool_gives_no_results() -> None:
+    """Whoever waits for a dropped job is told, and does not wait for ever."""
+    release = threading.Event()
+    with Workers(1, waiting=1) as pool:
+        pool.submit(lambda: release.wait(10))
+        dropped = pool.submit(returning(2))
+        release.set()
+        pool.close()
+        if not dropped.done:
+            with pytest.raises(Stopped):
+                dropped.result()
+        assert pool.stop.is_set()
+
+
+def test_ctrl_c_is_over_within_a_second() -> None:
+    """A job that does not look at `stop` is left behind, as a daemon; the interrupt is raised."""
+    release, began = threading.Event(), []
+
+    def stuck() -> None:
+        began.append(time.monotonic())
+        ctrl_c()
+        release.wait(20)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_all([stuck, stuck], 2)
+        assert time.monotonic() - began[0] < GRACE + 0.5
+        assert all(thread.daemon for thread in threading.enumerate() if thread.name in ours())
+    finally:
+        release.set()
+        for thread in threading.enumerate():
+            if thread.name in ours():
+                thread.join(10)
+
+
+def test_ctrl_c_while_a_failure_is_drained_is_obeyed() -> None:
+    """Waiting for running jobs is no reason not to stop."""
+    release, failed = threading.Event(), threading.Event()
+
+    def stuck() -> None:
+        failed.wait(10)
+        ctrl_c()
+        release.wait(20)
+
+    def fail() -> None:
+        failed.set()
+        raise ValueError("first")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_all([stuck, fail], 2)
+    finally:
+        release.set()
+        for thread in threading.enumerate():
+            if thread.name in ours():
+                thread.join(10)
+
+
+def test_a_pool_leaves_no_cycle_that_keeps_results_alive() -> None:
+    """Buffers handed over as results are freed when their reader lets them go."""
+
+    class Buffer:
+        pass
+
+    run_all([Buffer, Buffer], 2)
+    gc.collect()
+    assert not [found for found in gc.get_objects() if type(found) is Buffer]
+
+
+def test_progress_is_told_by_one_thread_at_a_time_and_only_grows() -> None:
+    """The callback needs no lock of its own."""
+    told: list[tuple[int, int | None]] = []
+    inside = threading.Lock()
+
+    def report(done: int, total: int | None) -> None:
+        assert inside.acquire(blocking=False)
+        told.append((done, total))
+        inside.release()
+
+    meter = Meter(report, 100)
+    run_all([lambda: meter.add(1)] * 100, 8)
+    assert told == [(count, 100) for count in range(1, 101)]

@@ -39,7 +39,11 @@ Result = TypeVar("Result")
 
 
 class Transport(Protocol):
-    """What the loop needs of the network. send() raises TransportError only."""
+    """What the loop needs of the network.
+
+    send() raises TransportError for all that the network does; ConfigError or OSError, before a byte is sent, for a
+    request that cannot be sent: a header that is none, a body's file that is gone.
+    """
 
     def send(self, request: Request) -> Response: ...
     def close(self) -> None: ...
@@ -96,7 +100,8 @@ class Client:
         """The operation's result. ServiceError, TransportError or CredentialsError once trying again is no use."""
         call = _Call(self, operation)
         while True:
-            now = self._clock() + self._clock_offset
+            offset = self._clock_offset
+            now = self._clock() + offset
             credentials = self._credentials(call.request)
             outcome = self._attempt(operation, call.request, credentials, now)
             verdict = judge(operation, outcome, now)
@@ -106,15 +111,17 @@ class Client:
                     result = operation.parse(outcome)
                 except BadResponse as error:
                     verdict = unreadable(error)
+                    if outcome.stream is not None:
+                        outcome.stream.close()
                 else:
                     self._quota.give_back(call.paid or 1)
                     return result
-            self._proceed(call, verdict, credentials)
+            self._proceed(call, verdict, credentials, offset)
 
     def presign(self, operation: Operation[Any], expires: int = 3600) -> str:
         """A URL for the operation that is good for `expires` seconds, or until the session that signed it ends.
 
-        ConfigError without credentials, or if expires is not from 1 to 604,800.
+        NoCredentials if the client is anonymous; ConfigError if expires is not from 1 to 604,800.
         """
         request = operation.request(self._endpoint_for(operation.bucket))
         credentials = self._credentials(request)
@@ -124,6 +131,7 @@ class Client:
 
     def pause(self, retries: int, error: TransportError) -> None:
         """Wait before retry number `retries` (from 1) of a body that broke off; raise error when they are used up."""
+        error.attempts = retries
         if retries >= self.policy.max_attempts:
             raise error
         self._sleep(self.policy.delay(retries, Retry(error), self._random()))
@@ -144,7 +152,7 @@ class Client:
     def prepare(self, operation: Operation[Any]) -> Request:
         """The operation's request, sealed and ready to be signed."""
         request = operation.request(self._endpoint_for(operation.bucket))
-        if request.service == "":
+        if request.service != "s3":  # sign() hashes the body of what goes elsewhere
             return request
         wanted = operation.checksum if self.checksums or operation.checksum == "MD5" else None
         return seal(request, wanted, self.payload_signing)
@@ -169,7 +177,7 @@ class Client:
         except TransportError as error:
             return error
 
-    def _proceed(self, call: _Call, verdict: Verdict, credentials: Credentials | None) -> None:
+    def _proceed(self, call: _Call, verdict: Verdict, credentials: Credentials | None, offset: float) -> None:
         """Get ready for the next attempt, or raise the verdict's error."""
         assert not isinstance(verdict, Accept)
         error = verdict.error
@@ -184,8 +192,9 @@ class Client:
             if credentials is None or not self.credentials.invalidate(credentials, verdict.certain):
                 raise error
         elif isinstance(verdict, AdjustClock):
-            self._clock_offset += verdict.offset
-            _log.warning("this machine's clock is %.0f s off the store's; signing by the store's", -verdict.offset)
+            # On top of the offset that was signed with: another thread may have corrected it meanwhile.
+            self._clock_offset = offset + verdict.offset
+            _log.warning("this machine's clock is %.0f s off the store's; signing by the store's", -self._clock_offset)
         else:
             raise error
         call.attempts += 1
@@ -199,9 +208,10 @@ class Client:
         if call.retries >= self.policy.max_attempts:
             raise verdict.error
         delay = self.policy.delay(call.retries, verdict, self._random())
+        if self.policy.deadline is not None and self._clock() + delay - call.begun > self.policy.deadline:
+            raise verdict.error
         paid = self._quota.take(verdict)
-        late = self.policy.deadline is not None and self._clock() + delay - call.begun > self.policy.deadline
-        if paid is None or late:
+        if paid is None:
             raise verdict.error
         call.paid += paid
         _log.debug("%s: %s; attempt %d in %.2f s", call.operation.name, verdict.error, call.retries + 1, delay)

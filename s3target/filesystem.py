@@ -34,7 +34,7 @@ FOLDER_MARKER = "_$folder$"
 MAX_KEY_SIZE = 1024
 """Bytes of UTF-8, https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 _PROBE = 32
-"""Keys asked for to see whether something is a directory: enough for it and the siblings that sort before it."""
+"""Keys asked for to see whether something is a directory: enough for a key in it and the siblings before it."""
 _NO_ARGS: ExtraArgs = {}
 
 
@@ -119,12 +119,13 @@ class FileSystem:
         if path.is_root:
             return True
         name = path.key.removesuffix("/")
-        page = self.client.call(ListObjectsV2(path.bucket, name, delimiter="/", max_keys=_PROBE))
+        # Without a delimiter: to SeaweedFS a common prefix is a folder, which stays when all that was in it is removed.
+        page = self.client.call(ListObjectsV2(path.bucket, name, max_keys=_PROBE))
         if _shows_directory(page, name):
             return True
         if page.next_token is None:
             return False
-        # Siblings that sort before it fill the page: ask for what is below, and for the marker, by name.
+        # Siblings fill the page: ask for what is below, and for the marker, by name.
         below = self.client.call(ListObjectsV2(path.bucket, f"{name}/", max_keys=1))
         return bool(below.objects) or self.info(S3Path(path.bucket, name + FOLDER_MARKER)) is not None
 
@@ -198,7 +199,7 @@ class FileSystem:
 
 
 def _shows_directory(page: ListPage, name: str) -> bool:
-    return f"{name}/" in page.prefixes or any(entry.key in (f"{name}/", name + FOLDER_MARKER) for entry in page.objects)
+    return any(entry.key.startswith(f"{name}/") or entry.key == name + FOLDER_MARKER for entry in page.objects)
 
 
 def _batches(keys: Iterator[str]) -> Iterator[tuple[str, ...]]:

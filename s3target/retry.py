@@ -138,7 +138,7 @@ def _is_transient(error: ServiceError, status: int) -> bool:
 
 def _skew(error: ServiceError, headers: Headers, now: float) -> float | None:
     """Seconds to add to our clock, if that is likely the reason for the refusal."""
-    if error.code not in _SKEW_CODES and not (error.status == 403 and error.code in _SKEW_SUSPECTS):
+    if error.code not in _SKEW_CODES | _SKEW_SUSPECTS:
         return None
     if "age" in headers:  # from a cache: its Date is old
         return None

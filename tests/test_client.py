@@ -218,7 +218,6 @@ def test_deadline_bounds_a_call():
     assert caught.value.attempts == 3
 
 
-@pytest.mark.xfail(strict=True, reason="_pause() takes the tokens before it looks at the deadline")
 def test_retry_that_the_deadline_forbids_costs_nothing():
     """Tokens are for retries that are made."""
     client = client_for(Scripted(*[reply(500)] * 40, reply(500), GOOD_HEAD), policy=RetryPolicy(deadline=0.01))
@@ -371,7 +370,6 @@ def test_clock_that_goes_on_to_be_skewed():
     assert caught.value.attempts == 2
 
 
-@pytest.mark.xfail(strict=True, reason="_proceed() adds offsets: two calls at once correct the clock twice")
 def test_clock_is_corrected_once_by_two_calls_at_once():
     """What one call learns while another is under way is not added to it."""
     off = error_reply(403, "RequestTimeTooSkewed", date=date(NOW + 3600))
@@ -415,7 +413,6 @@ def test_stream_is_handed_on_unread():
     assert (pieces.reads, pieces.closed) == (0, False)
 
 
-@pytest.mark.xfail(strict=True, reason="call() does not close the stream of an answer that parse() refuses")
 def test_stream_of_a_refused_answer_is_closed():
     """Its connection would be lost else."""
     pieces, good = Pieces(b"hel"), Pieces(b"hello")
@@ -539,7 +536,6 @@ def test_sts_that_refuses():
     assert caught.value.bucket is None
 
 
-@pytest.mark.xfail(strict=True, reason="prepare() seals requests to STS, which knows no UNSIGNED-PAYLOAD")
 def test_sts_body_is_signed_always():
     """payload_signing is a setting of S3 alone."""
     transport = Scripted(reply(200, IDENTITY))

@@ -180,7 +180,6 @@ def test_verdicts(operation, outcome, expected):
     assert facts(judge(operation, outcome, NOW)) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="_skew() wants 403 of a suspect code")
 def test_skewed_clock_by_rclone():
     """Its answer to a clock that is an hour off is 400 AccessDenied."""
     assert facts(judge(GET, error_reply(400, "AccessDenied", date=BEHIND), NOW)) == adjust(3600.0)

@@ -100,7 +100,7 @@ class WordsByLetter(_OverAllCounts):
 
 
 def run_pipeline(base: str, workers: int = 2) -> int:
-    """Put the texts below base, run the pipeline through Luigi's local scheduler, print the report; 0 if all is well."""
+    """Put the texts below base, run the pipeline on Luigi's local scheduler, print the report; 0 if all is well."""
     client = S3Client()
     for number, text in enumerate(_TEXTS):
         client.put_string(f"{text}\n", f"{base}/input/text-{number}.txt")

@@ -67,7 +67,7 @@ class Workers:
         self._room = threads + waiting
         self._started: list[threading.Thread] = []
         self._queue: deque[Ticket[Any]] = deque()
-        self._held = self._idle = 0
+        self._held = self._idle = self._alive = 0
         self._ending = False
         self._error: BaseException | None = None
         lock = threading.Lock()
@@ -98,9 +98,14 @@ class Workers:
             self._drop()
             self._work.notify_all()
         end = None if grace is None else time.monotonic() + grace
-        for thread in self._started:
-            while thread.is_alive() and (end is None or time.monotonic() < end):
-                thread.join(_SLICE if end is None else min(_SLICE, max(0.0, end - time.monotonic())))
+        # Not by Thread.join(): one that is interrupted takes the thread for ended (Python 3.10 to 3.12).
+        with self._done:
+            while self._alive and (end is None or time.monotonic() < end):
+                self._done.wait(_SLICE if end is None else min(_SLICE, max(0.0, end - time.monotonic())))
+            over = not self._alive
+        if over:
+            for thread in self._started:
+                thread.join()
 
     def __enter__(self) -> Workers:
         return self
@@ -131,10 +136,14 @@ class Workers:
         thread = threading.Thread(target=self._run, name=f"s3target-{len(self._started) + 1}", daemon=True)
         # Known before it runs: an interrupt inside start() must not leave it out of close().
         self._started.append(thread)
+        with self._done:
+            self._alive += 1
         try:
             thread.start()
         except RuntimeError:  # the system has no more threads: those that run will do
             self._started.remove(thread)
+            with self._done:
+                self._alive -= 1
             if not self._started:
                 raise
 
@@ -151,6 +160,9 @@ class Workers:
                     self._error = self._error or error
                     self._drop()
                 self._done.notify()
+        with self._done:
+            self._alive -= 1
+            self._done.notify()
 
     def _next(self) -> Ticket[Any] | None:
         with self._work:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from urllib.parse import quote, unquote
@@ -188,6 +189,18 @@ def test_what_is_no_timestamp(text):
     """ValueError and nothing else, also at the ends of time."""
     with pytest.raises(ValueError, match=r".+"):
         parse_timestamp(text)
+
+
+def test_timestamp_without_a_zone_is_utc(monkeypatch):
+    """Wherever this machine is."""
+    monkeypatch.setenv("TZ", "XXX-5")
+    time.tzset()
+    try:
+        assert parse_timestamp("2026-11-22T21:15:21") == datetime(2026, 11, 22, 21, 15, 21, tzinfo=UTC)
+        assert amz_timestamp(0) == "19700101T000000Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.sampled_from(["seconds", "milliseconds", "microseconds"]))

@@ -177,6 +177,12 @@ def test_lifetime_of_a_url_at_the_limits(expires):
     assert f"X-Amz-Expires={expires}&" in sigv4.presign(GET, KEYS, NOW, expires, {})
 
 
+def test_url_of_a_request():
+    """With a query if there is one."""
+    assert sigv4.url(GET) == f"https://{HOST}/test.txt"
+    assert sigv4.url(LIST) == f"https://{HOST}/?max-keys=2&prefix=J"
+
+
 @pytest.mark.parametrize(
     ("headers", "lines"),
     [

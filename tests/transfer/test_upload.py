@@ -108,12 +108,12 @@ def test_an_upload_that_is_gone_when_aborted_is_done(tmp_path: Path, caplog: pyt
 
 def test_a_part_that_lands_after_the_abort_is_aborted_again(tmp_path: Path) -> None:
     """Ctrl-C does not wait long for parts on their way; one that arrives late would be stored for ever."""
-    store, release, stuck = MemoryStore(), threading.Event(), threading.Event()
+    store, release, stuck = MemoryStore(), threading.Event(), threading.Barrier(3)
     aborts: list[Any] = []
 
     def on_call(operation: Any) -> None:
         if operation.name == "UploadPart":
-            stuck.set()
+            stuck.wait(10)
             assert release.wait(20)
         elif operation.name == "AbortMultipartUpload":
             aborts.append(operation)

@@ -29,7 +29,7 @@ class Fixed(NamedTuple):
 
     location: Location
 
-    def locate(self, bucket: str = "") -> Location:
+    def locate(self, bucket: str = "", accelerable: bool = True) -> Location:
         return self.location
 
     def in_region(self, region: str) -> Fixed:
@@ -41,7 +41,8 @@ class Operation(Generic[Result]):
 
     idempotent: sending it twice does no harm. may_fail_in_200: the answer may be an <Error> with status 200.
     streams: parse() takes Response.stream and hands it on; else Response.content is the whole body, at most
-    `max_reply` bytes. checksum: what protects the request's body, see checksum.seal().
+    `max_reply` bytes. checksum: what protects the request's body, see checksum.seal(). accelerable: S3 Accelerate
+    serves it.
     """
 
     idempotent: ClassVar[bool] = True
@@ -49,6 +50,7 @@ class Operation(Generic[Result]):
     streams: ClassVar[bool] = False
     checksum: ClassVar[str | None] = None
     max_reply: ClassVar[int] = 1 << 20
+    accelerable: ClassVar[bool] = True
     # No values here: a dataclass would take them for the defaults of its own fields.
     bucket: str
     key: str | None
@@ -91,7 +93,7 @@ def s3_request(
     if not operation.bucket or operation.key == "":
         place = f"s3://{operation.bucket}/{operation.key or ''}"
         raise ConfigError(f"{operation.name} needs the name of a bucket, and of an object a key, not {place!r}")
-    location = endpoint.locate(operation.bucket)
+    location = endpoint.locate(operation.bucket, operation.accelerable)
     path = location.base_path or "/"
     if operation.key is not None:
         path = f"{location.base_path}/{encode_key(operation.key)}"
@@ -138,10 +140,21 @@ def _error_fields(content: bytes) -> dict[str, str]:
     if root is None:
         return {}
     error = root if root.name == "Error" else root.find("Error")
-    fields = {child.name: child.text for child in error.children} if error else {}
+    fields = {child.name: _private(child.name, child.text) for child in error.children} if error else {}
     if request_id := root.get("RequestId"):
         fields.setdefault("RequestId", request_id)
     return fields
+
+
+def _private(name: str, text: str) -> str:
+    """text without the session token, which stores send back with a refused one or in CanonicalRequest."""
+    if name.startswith("Token") or name.endswith("Bytes"):
+        return "***"
+    if "x-amz-security-token:" not in text:
+        return text
+    return "\n".join(
+        "x-amz-security-token:***" if line.startswith("x-amz-security-token:") else line for line in text.split("\n")
+    )
 
 
 _BARE_CODES = {

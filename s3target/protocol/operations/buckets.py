@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ..messages import EMPTY, Body, BytesBody, Headers, Request, Response
 from ..xml import build
@@ -30,6 +31,7 @@ class CreateBucket(BucketOperation[None]):
     location: the region the bucket is to live in; None for the endpoint's own default.
     """
 
+    accelerable: ClassVar[bool] = False
     bucket: str
     location: str | None = None
     headers: Headers = field(default_factory=dict, repr=False)
@@ -48,6 +50,7 @@ class CreateBucket(BucketOperation[None]):
 class DeleteBucket(BucketOperation[None]):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html; the bucket must be empty."""
 
+    accelerable: ClassVar[bool] = False
     bucket: str
     headers: Headers = field(default_factory=dict, repr=False)
 

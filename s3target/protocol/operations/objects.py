@@ -104,7 +104,7 @@ def _info(operation: HeadObject | GetObject, headers: Mapping[str, str], size: i
 
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:
-    text = headers.get(name, "")
+    text = headers.get(name, "").partition(",")[0]  # sent twice, it has come joined; the transport saw that both agree
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from s3target.errors import BadResponse, ConfigError, NoSuchKey, NotFound, ServerFault, ServiceError, Throttled
 from s3target.protocol.endpoint import Endpoint, Location, sts_endpoint
-from s3target.protocol.messages import BytesBody, Origin
+from s3target.protocol.messages import BytesBody, Origin, Response
 from s3target.protocol.operations.base import Fixed, document, service_error, unquoted
 from s3target.protocol.operations.buckets import CreateBucket, DeleteBucket, HeadBucket
 from s3target.protocol.operations.listing import DeleteObjects, ListObjectsV2
@@ -228,3 +228,14 @@ def test_stream_is_no_part_of_an_error():
     pieces = Pieces(b"<Error><Code>NoSuchKey</Code></Error>")
     assert service_error(OPERATION, reply(404, b"", pieces)).code == "NotFound"
     assert pieces.reads == 0
+
+
+def test_a_session_token_that_the_store_sends_back_is_masked() -> None:
+    """Stores echo the token of a refused session, and in CanonicalRequest; an error must not carry it."""
+    body = (
+        b"<Error><Code>SignatureDoesNotMatch</Code><Token-0>SeCrEt</Token-0>"
+        b"<CanonicalRequest>GET\n/\n\nhost:h\nx-amz-security-token:SeCrEt\n\nhost</CanonicalRequest></Error>"
+    )
+    error = service_error(HeadBucket("b"), Response(403, {}, body))
+    assert "SeCrEt" not in repr(error.details)
+    assert "host:h" in error.details["CanonicalRequest"]

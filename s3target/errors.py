@@ -111,7 +111,7 @@ class ServiceError(S3Error):
         return f"{subject}{subject and ': '}{self.status} {self.code}{said}{ids}{tries}{self._advice()}"
 
     def _advice(self) -> str:
-        advice = _ADVICE.get(self.code or "")
+        advice = _ADVICE.get(self.code or "") if self.bucket else None
         return f". {advice}" if advice else ""
 
 
@@ -163,7 +163,7 @@ class NoCredentials(CredentialsError):
 
 
 class RefreshFailed(CredentialsError):
-    """Temporary credentials could not be renewed, and the old ones have run out."""
+    """Temporary credentials could not be renewed, and the old ones have run out or are about to."""
 
 
 class IntegrityError(S3Error):

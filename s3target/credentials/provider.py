@@ -18,7 +18,7 @@ class CannotRenew(CredentialsError):
 
 
 class Provider:
-    """One source of keys. name: botocore's name of it, as in FACTS "env", "assume-role", "iam-role"."""
+    """One source of keys. name: botocore's name of it, such as "env", "assume-role", "iam-role"."""
 
     name = ""
 

@@ -23,6 +23,7 @@ from ..protocol.operations.multipart import (
 )
 from ..protocol.operations.objects import WrittenObject
 from ..protocol.options import ExtraArgs, headers_for
+from .workers import Stopped
 
 _log = logging.getLogger("s3target.transfer")
 _NO_HEADERS: Headers = {}
@@ -52,10 +53,14 @@ class MultipartUpload:
 
     def part(self, operation: Operation[Part]) -> Part:
         """Call it. A part that lands after the abort would be stored, and billed, until someone aborts again."""
+        landed = True
         try:
             return self._client.call(operation)
+        except Stopped:
+            landed = False  # it was not sent to its end
+            raise
         finally:
-            if self._aborted:
+            if landed and self._aborted:
                 self._abort()
 
     def complete(self, parts: Iterable[Part], headers: Headers = _NO_HEADERS) -> WrittenObject:

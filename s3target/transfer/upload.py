@@ -9,11 +9,14 @@ of it can only be made by a single PutObject, to a store that compares no checks
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
+import threading
 from base64 import b64decode, b64encode
+from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from ..client import Client
 from ..errors import ConfigError, IntegrityError, S3Error
@@ -23,13 +26,42 @@ from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import headers_for
 from .multipart import MultipartUpload, declared_checksum
-from .plan import MIB, PartRange, TransferOptions, part_ranges, part_size_for, threads_for
-from .workers import Meter, run_all
+from .plan import MIB, TransferOptions, part_ranges, part_size_for, threads_for
+from .workers import Meter, Stopped, run_all
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 READ_AT_ONCE = MIB
 """A file of up to so many bytes is read into memory: one state of it is hashed and sent."""
 _DEFAULT = TransferOptions()
 _NOT_BY_PARTS = ("ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")
+
+
+class _StoppableFile(io.FileIO):
+    """A file that raises Stopped in place of giving more, once `stop` is set."""
+
+    stop: threading.Event
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        if self.stop.is_set():
+            raise Stopped("the upload was stopped")
+        return super().readinto(buffer)
+
+
+@dataclass(frozen=True)
+class StoppableSlice(FileSlice):
+    """A FileSlice that is neither hashed, nor sent, nor sent again after `stop`; so Ctrl-C waits for little."""
+
+    stop: threading.Event = field(compare=False, repr=False)
+
+    def open(self) -> BinaryIO:
+        if self.stop.is_set():
+            raise Stopped("the upload was stopped")
+        file = _StoppableFile(self.path)
+        file.stop = self.stop
+        file.seek(self.offset)
+        return cast(BinaryIO, file)
 
 
 class _Snapshot(NamedTuple):
@@ -102,18 +134,21 @@ def _in_parts(client: Client, file: _Snapshot, bucket: str, key: str, options: T
     headers = _create_headers(client, options)
     open(file.path, "rb").close()  # a file that may not be read is known before anything is begun
     with MultipartUpload(client, bucket, key, options.extra_args, headers) as parted:
-        meter = Meter(options.progress, file.size)
-        jobs = (partial(_send, parted, part, file.path, options, meter) for part in part_ranges(file.size, part_size))
-        parts = run_all(jobs, threads_for(file.size, part_size, options.threads))
+        meter, stop = Meter(options.progress, file.size), threading.Event()
+        slices = (
+            (part.number, StoppableSlice(file.path, part.offset, part.length, stop))
+            for part in part_ranges(file.size, part_size)
+        )
+        headers = headers_for("UploadPart", options.extra_args)
+        jobs = (partial(_send, parted, number, body, headers, meter) for number, body in slices)
+        parts = run_all(jobs, threads_for(file.size, part_size, options.threads), stop)
         file.check()
         return parted.complete(parts, _complete_headers(parts, options))
 
 
-def _send(parted: MultipartUpload, part: PartRange, path: str, options: TransferOptions, meter: Meter) -> Part:
-    body = FileSlice(path, part.offset, part.length)
-    headers = headers_for("UploadPart", options.extra_args)
-    sent = parted.part(UploadPart(parted.bucket, parted.key, parted.upload_id, part.number, body, headers))
-    meter.add(part.length)
+def _send(parted: MultipartUpload, number: int, body: FileSlice, headers: Headers, meter: Meter) -> Part:
+    sent = parted.part(UploadPart(parted.bucket, parted.key, parted.upload_id, number, body, headers))
+    meter.add(body.length)
     return sent
 
 

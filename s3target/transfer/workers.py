@@ -18,8 +18,8 @@ from typing import Any, Generic, TypeVar
 
 from ..errors import S3Error
 
-GRACE = 0.5
-"""Seconds that an interrupt waits for running jobs: Ctrl-C is to be over within one."""
+GRACE = 0.3
+"""Seconds that an interrupt waits for running jobs: Ctrl-C is to be over within one, requests to clean up included."""
 _SLICE = 0.25
 # On Windows a thread that waits for a lock does not see Ctrl-C, so the caller's waits are cut into slices.
 

@@ -19,7 +19,8 @@ from .workloads import BYTES, PROFILES, WORKLOADS, chosen
 
 _ABOUT = {
     "null": "a null server in C on loopback, plain http",
-    "wan": f"the null server with {WAN_FIRST_BYTE_MS} ms to the first byte, {WAN_BYTES_PER_SECOND // 10**6} MB/s a connection",
+    "wan": f"the null server with {WAN_FIRST_BYTE_MS} ms to the first byte and "
+    f"{WAN_BYTES_PER_SECOND // 10**6} MB/s for each connection",
     "seaweedfs": "SeaweedFS on loopback, plain http",
 }
 
@@ -27,20 +28,17 @@ _ABOUT = {
 def main(words: list[str] | None = None) -> int:
     options = _parser().parse_args(words)
     workloads = chosen(options.profile, options.workloads, options.scale)
-    plan = Plan(
-        workloads, options.clients or list(clients.CLIENTS), options.rounds, options.loop_seconds, options.timeout
-    )
-    folder, kind = scratch_folder(
-        max(workload.amount for workload in workloads if workload.kind == BYTES)
-        if any(workload.kind == BYTES for workload in workloads)
-        else 0
-    )
+    names = options.clients or list(clients.CLIENTS)
+    plan = Plan(workloads, names, options.rounds, options.loop_seconds, options.timeout)
+    largest = max((workload.amount for workload in workloads if workload.kind == BYTES), default=0)
+    folder, kind = scratch_folder(largest)
     try:
         with _store(options.profile) as store:
             runs = list(Bench(plan, store, folder, _say).runs())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    heading = f"Medians of {options.rounds} rounds on {_ABOUT[options.profile]}; files {kind}."
+    rounds = f"{options.rounds} round{'s' if options.rounds > 1 else ''}"
+    heading = f"Medians of {rounds} on {_ABOUT[options.profile]}; files {kind}."
     if options.scale != 1:
         heading += f" Sizes times {options.scale:g}."
     _write(options, plan, runs, heading)

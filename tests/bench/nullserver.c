@@ -191,6 +191,8 @@ static int serve_object(int fd, const request *r, const char *key) {
 /* -------------------------------------------------------------------------------------------- which call it is */
 
 #define E_TAG "ETag: \"00000000000000000000000000000001\"\r\n"
+/* Of one key, not of all: object_store takes a result without any for a broken one. */
+#define DELETED "<DeleteResult><Deleted><Key>key</Key></Deleted></DeleteResult>"
 #define COPIED "<ETag>&quot;00000000000000000000000000000001&quot;</ETag><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
 
 static int serve_put(int fd, const request *r) {
@@ -203,7 +205,7 @@ static int serve_put(int fd, const request *r) {
 
 static int serve_post(int fd, const request *r, const char *bucket, const char *key) {
     char text[64];
-    if (parameter(r->query, "delete", text, sizeof text)) return answer_xml(fd, "200 OK", "<DeleteResult></DeleteResult>");
+    if (parameter(r->query, "delete", text, sizeof text)) return answer_xml(fd, "200 OK", DELETED);
     if (parameter(r->query, "uploads", text, sizeof text))
         return answer_xml(fd, "200 OK", "<InitiateMultipartUploadResult><Bucket>%s</Bucket><Key>%s</Key><UploadId>"
                           "upload-1</UploadId></InitiateMultipartUploadResult>", bucket, key);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 _RSS = "\nprint(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
 
@@ -52,7 +53,7 @@ def run(argv: Sequence[str], env: Mapping[str, str], folder: Path, timeout: floa
         if late.is_set():
             raise Failed(f"killed after {timeout:g} s")
         if process.returncode:
-            raise Failed(_last_line(errors, process.returncode))
+            raise Failed(_reason(errors, process.returncode))
         output.seek(0)
         return Outcome(output.read().decode(), wall, usage.ru_utime + usage.ru_stime)
 
@@ -63,10 +64,12 @@ def _kill(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _last_line(errors: object, code: int) -> str:
+def _reason(errors: IO[bytes], code: int) -> str:
+    """The line that names the exception, which may have more lines after it; or the last one."""
     errors.seek(0)
     lines = errors.read().decode(errors="replace").strip().splitlines()
-    return (lines[-1] if lines else f"exit code {code}")[:200]
+    named = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(: |$)", line)]
+    return (named or lines or [f"exit code {code}"])[-1][:160]
 
 
 def cold_start(program: str, env: Mapping[str, str], folder: Path, timeout: float) -> tuple[Outcome, int]:

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
-from .clients import REFERENCE, label
+from .clients import CLIENTS, REFERENCE, label
 from .figures import Figure
 from .workloads import BYTES, COLD, GIB, MIB, Workload, title
 
@@ -30,13 +30,17 @@ def machine() -> str:
 def tables(workloads: Sequence[Workload], clients: Sequence[str], figures: Figures) -> str:
     """Three tables, and what failed."""
     used = [client for client in clients if any((workload.name, client) in figures for workload in workloads)]
+    shown = [client for client in used if not CLIENTS[client].floor]
     parts = [
         "Speed; in brackets how many times as fast as luigi.contrib.s3:",
-        _table(workloads, used, figures, _speed),
-        "CPU of the client's process (cold, for one; small calls and keys, microseconds each; bytes, s per GiB):",
-        _table(workloads, used, figures, _cpu),
+        _table(workloads, shown, figures, _speed),
+        *_floors(used, figures),
+        "CPU of the client's process: for a start, for one call or key, for a GiB:",
+        _table(workloads, shown, figures, _cpu),
         "Peak RSS of the client's process, MB:",
-        _table(workloads, used, figures, lambda _, figure, __: f"{figure.rss / 1e6:.0f}"),
+        _table(workloads, shown, figures, lambda _, figure, __: f"{figure.rss / 1e6:.0f}"),
+        "Spread of the speed, (highest - lowest) / median:",
+        _table(workloads, shown, figures, lambda _, figure, __: f"{figure.spread:.0%}"),
     ]
     failures = [
         f"- {workload.name}, {label(client)}: {figures[workload.name, client].failure}"
@@ -49,19 +53,39 @@ def tables(workloads: Sequence[Workload], clients: Sequence[str], figures: Figur
     return "\n\n".join(parts) + "\n"
 
 
+def _floors(clients: Sequence[str], figures: Figures) -> list[str]:
+    starts = [(label(client), figures["cold", client]) for client in clients if CLIENTS[client].floor]
+    shown = [
+        f"{name} takes {1000 / each.rate:.0f} ms and {each.rss / 1e6:.0f} MB" for name, each in starts if each.runs
+    ]
+    return [f"Of a cold start, {'; '.join(shown)}."] if shown else []
+
+
 Cell = Callable[[Workload, Figure, "Figure | None"], str]
 
 
 def _table(workloads: Sequence[Workload], clients: Sequence[str], figures: Figures, cell: Cell) -> str:
-    rows = [["workload", *(label(client) for client in clients)], ["---", *("--:" for _ in clients)]]
+    """A column for each client; its variants have rows of their own."""
+    columns = [client for client in clients if not CLIENTS[client].variant_of]
+    rows = [["", *map(label, columns)], ["---", *("--:" for _ in columns)]]
     for workload in workloads:
-        reference = figures.get((workload.name, REFERENCE))
-        row = [f"{title(workload)}, {workload.unit}"]
-        for client in clients:
-            figure = figures.get((workload.name, client))
-            row.append("-" if figure is None else cell(workload, figure, reference) if figure.runs else "failed")
-        rows.append(row)
+        cells = {client: _shown(workload, client, figures, cell) for client in clients}
+        unit = f", {workload.unit}" if cell is _speed else ""
+        rows.append([title(workload) + unit, *(cells[client] or "-" for client in columns)])
+        for variant in clients:
+            base = CLIENTS[variant].variant_of
+            if base and cells[variant]:
+                line = [cells[variant] if column == base else "" for column in columns]
+                rows.append([f"... {CLIENTS[variant].label}", *line])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _shown(workload: Workload, client: str, figures: Figures, cell: Cell) -> str:
+    """ "" if the client was not run."""
+    figure = figures.get((workload.name, client))
+    if figure is None:
+        return ""
+    return cell(workload, figure, figures.get((workload.name, REFERENCE))) if figure.runs else "failed"
 
 
 def _speed(workload: Workload, figure: Figure, reference: Figure | None) -> str:
@@ -76,4 +100,4 @@ def _speed(workload: Workload, figure: Figure, reference: Figure | None) -> str:
 def _cpu(workload: Workload, figure: Figure, _: Figure | None) -> str:
     if workload.kind == BYTES:
         return f"{figure.cpu * GIB:.2f} s"
-    return f"{figure.cpu * 1000:.0f} ms" if workload.kind == COLD else f"{figure.cpu * 1e6:,.0f}"
+    return f"{figure.cpu * 1000:.0f} ms" if workload.kind == COLD else f"{figure.cpu * 1e6:,.0f} us"

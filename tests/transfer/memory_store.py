@@ -97,6 +97,7 @@ class MemoryStore:
         self.tagging_error: BaseException | None = None
         self.silent_copies = False
         self.on_call: Callable[[Any], None] = lambda operation: None
+        self.on_received: Callable[[Any], None] = lambda operation: None
         self.before_read: Callable[[], None] = lambda: None
 
     def put(self, bucket: str, key: str, content: bytes, **headers: str) -> Stored:
@@ -200,6 +201,7 @@ class MemoryStore:
 
     def _UploadPart(self, operation: Any) -> Part:
         content = self._received(operation.body)
+        self.on_received(operation)
         self._parts(operation)[operation.number] = content
         e_tag = hashlib.md5(content, usedforsecurity=False).hexdigest()
         return Part(operation.number, e_tag, len(content), crc32_header(content))

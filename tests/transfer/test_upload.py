@@ -22,8 +22,8 @@ from s3target.errors import (
 )
 from s3target.protocol.messages import FileSlice
 from s3target.transfer.plan import MIB, MIN_PART, TransferOptions
-from s3target.transfer.upload import READ_AT_ONCE, upload
-from s3target.transfer.workers import GRACE
+from s3target.transfer.upload import READ_AT_ONCE, StoppableSlice, upload
+from s3target.transfer.workers import Stopped
 from transfer.memory_store import MemoryStore, crc32_header, ctrl_c
 
 PARTS = TransferOptions(part_size=MIN_PART, threads=3)
@@ -111,12 +111,15 @@ def test_a_part_that_lands_after_the_abort_is_aborted_again(tmp_path: Path) -> N
     store, release, stuck = MemoryStore(), threading.Event(), threading.Barrier(3)
     aborts: list[Any] = []
 
+    def on_received(operation: Any) -> None:
+        stuck.wait(10)
+        assert release.wait(20)
+
     def on_call(operation: Any) -> None:
-        if operation.name == "UploadPart":
-            stuck.wait(10)
-            assert release.wait(20)
-        elif operation.name == "AbortMultipartUpload":
+        if operation.name == "AbortMultipartUpload":
             aborts.append(operation)
+
+    store.on_received = on_received
 
     def interrupting(done: int, total: int | None) -> None:
         raise AssertionError("no part was to end")
@@ -141,7 +144,20 @@ def test_a_part_that_lands_after_the_abort_is_aborted_again(tmp_path: Path) -> N
         thread.join(10)
     assert len(aborts) == 3
     assert store.objects == {}
-    assert GRACE < 1
+
+
+def test_ctrl_c_ends_parts_that_are_being_read(tmp_path: Path) -> None:
+    """A part is neither hashed nor sent to its end, nor tried again, once the upload is stopped."""
+    stop = threading.Event()
+    body = StoppableSlice(made(tmp_path, b"0123456789"), 2, 5, stop)
+    buffer = bytearray(3)
+    with body.open() as reader:
+        assert (reader.readinto(buffer), bytes(buffer)) == (3, b"234")
+        stop.set()
+        with pytest.raises(Stopped):
+            reader.readinto(buffer)
+    with pytest.raises(Stopped):
+        body.open()
 
 
 def test_a_missing_file_is_no_request(tmp_path: Path) -> None:

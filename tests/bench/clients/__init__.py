@@ -14,20 +14,35 @@ from typing import Any, NamedTuple
 REFERENCE = "luigi"
 """Whom ratios are taken to."""
 
+
+class Entry(NamedTuple):
+    """Where a client's class is, and how it is shown.
+
+    label: its column's heading. variant_of: the client in whose column it stands, in a row of its own. floor: it does
+    no work, only starts.
+    """
+
+    module: str
+    attribute: str
+    label: str
+    variant_of: str = ""
+    floor: bool = False
+
+
 CLIENTS = {
-    "luigi": (".luigi_boto3", "LuigiOnBoto3", "luigi.contrib.s3"),
-    "s3target": (".s3target_luigi", "S3TargetWithLuigi", "s3target"),
-    "s3target-core": (".s3target_core", "S3TargetCore", "s3target without Luigi"),
-    "s3target-unsigned": (".s3target_luigi", "S3TargetUnsigned", "s3target, payload unsigned"),
-    "s3target-while-writing": (".s3target_luigi", "S3TargetWhileWriting", "s3target, while_writing"),
-    "boto3": (".boto3_transfer", "Boto3", "boto3"),
-    "boto3-crt": (".boto3_transfer", "Boto3Crt", "boto3 with CRT"),
-    "minio": (".minio_py", "MinioPy", "minio-py"),
-    "obstore": (".obstore_rust", "Obstore", "obstore"),
-    "smart_open": (".smart_open_s3", "SmartOpen", "smart_open"),
-    "sockets": (".bare_sockets", "BareSockets", "bare sockets"),
-    "python": (".bare_python", "BarePython", "bare interpreter"),
-    "import-luigi": (".bare_python", "ImportLuigi", "import luigi alone"),
+    "luigi": Entry(".luigi_boto3", "LuigiOnBoto3", "luigi.contrib.s3"),
+    "s3target": Entry(".s3target_luigi", "S3TargetWithLuigi", "s3target"),
+    "s3target-unsigned": Entry(".s3target_luigi", "S3TargetUnsigned", "payload unsigned", "s3target"),
+    "s3target-while-writing": Entry(".s3target_luigi", "S3TargetWhileWriting", 'upload="while_writing"', "s3target"),
+    "s3target-core": Entry(".s3target_core", "S3TargetCore", "s3target without Luigi"),
+    "boto3": Entry(".boto3_transfer", "Boto3", "boto3"),
+    "boto3-crt": Entry(".boto3_transfer", "Boto3Crt", "boto3 with CRT"),
+    "minio": Entry(".minio_py", "MinioPy", "minio-py"),
+    "obstore": Entry(".obstore_rust", "Obstore", "obstore (Rust)"),
+    "smart_open": Entry(".smart_open_s3", "SmartOpen", "smart_open"),
+    "sockets": Entry(".bare_sockets", "BareSockets", "bare sockets"),
+    "python": Entry(".bare_python", "BarePython", "the bare interpreter", floor=True),
+    "import-luigi": Entry(".bare_python", "ImportLuigi", "`import luigi` alone", floor=True),
 }
 
 
@@ -46,12 +61,14 @@ class Job(NamedTuple):
 
 
 def client_class(name: str) -> Any:
-    module, attribute, _ = CLIENTS[name]
-    return getattr(import_module(module, __name__), attribute)
+    entry = CLIENTS[name]
+    return getattr(import_module(entry.module, __name__), entry.attribute)
 
 
 def label(name: str) -> str:
-    return CLIENTS[name][2]
+    """For people; of a variant with the name of what it varies."""
+    entry = CLIENTS[name]
+    return f"{CLIENTS[entry.variant_of].label}, {entry.label}" if entry.variant_of else entry.label
 
 
 def implements(name: str, called: str, checks: bool) -> bool:

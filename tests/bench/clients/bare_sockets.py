@@ -13,6 +13,8 @@ from ..store import BUCKET, HIT, MISS, SMALL, Store
 from ..workloads import MIB
 from . import Job
 
+_OK = b"HTTP/1.1 200"
+
 _LENGTH = re.compile(rb"\r\nContent-Length: (\d+)")
 _KEY = re.compile(rb"<Key>([^<]*)</Key>")
 _TOKEN = re.compile(rb"<NextContinuationToken>([^<]*)<")
@@ -47,20 +49,20 @@ assert b" 200 " in peer.recv(65536)
 
     def exists_hit(self) -> bool:
         self.peer.sendall(self._head_hit)
-        return self.peer.recv(65536).startswith(b"HTTP/1.1 200")
+        return self.peer.recv(65536).startswith(_OK)
 
     def exists_miss(self) -> bool:
         self.peer.sendall(self._head_miss)
-        return self.peer.recv(65536).startswith(b"HTTP/1.1 200")
+        return not self.peer.recv(65536).startswith(b"HTTP/1.1 404")
 
     def put_small(self) -> None:
         self.peer.sendall(self._put_small)
-        assert self.peer.recv(65536).startswith(b"HTTP/1.1 200")
+        assert self.peer.recv(65536).startswith(_OK)
 
     def get_small(self) -> bytes:
         self.peer.sendall(self._get_hit)
         head, _, body = self._answer()
-        assert head.startswith(b"HTTP/1.1 200")
+        assert head.startswith(_OK)
         return body
 
     def _answer(self) -> tuple[bytes, int, bytes]:
@@ -77,7 +79,7 @@ assert b" 200 " in peer.recv(65536)
         self.peer.sendall(_request("PUT", job.fresh, job.amount))
         with open(job.source, "rb") as file:
             sent = self.peer.sendfile(file)
-        assert self.peer.recv(65536).startswith(b"HTTP/1.1 200")
+        assert self.peer.recv(65536).startswith(_OK)
         return sent
 
     def _begin(self, key: str) -> tuple[int, bytes]:
@@ -129,6 +131,10 @@ assert b" 200 " in peer.recv(65536)
 
 def _request(method: str, target: str, length: int = 0, close: bool = False) -> bytes:
     """The head of a request for a key, or for the bucket with a query."""
-    path = f"/{BUCKET}{target}" if target.startswith("?") else f"/{BUCKET}/{target}"
-    body = f"Content-Length: {length}\r\n" if method == "PUT" else ""
-    return f"{method} {path} HTTP/1.1\r\nHost: x\r\n{body}{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n".encode()
+    slash = "" if target.startswith("?") else "/"
+    lines = [f"{method} /{BUCKET}{slash}{target} HTTP/1.1", "Host: x"]
+    if method == "PUT":
+        lines.append(f"Content-Length: {length}")
+    if close:
+        lines.append("Connection: close")
+    return "\r\n".join([*lines, "\r\n"]).encode()

@@ -31,8 +31,7 @@ class Boto3:
         try:
             self.s3.head_object(Bucket=BUCKET, Key=MISS)
         except self.error as error:
-            assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 404
-            return False
+            return error.response["ResponseMetadata"]["HTTPStatusCode"] != 404
         return True
 
     def put_small(self) -> None:

@@ -49,8 +49,7 @@ client.stat_object("{BUCKET}", "{HIT}")
         try:
             self.s3.stat_object(BUCKET, MISS)
         except self.error as error:
-            assert error.code == "NoSuchKey"
-            return False
+            return error.code != "NoSuchKey"
         return True
 
     def put_small(self) -> None:

@@ -1,4 +1,4 @@
-"""s3target without Luigi: FileSystem over a client. Bytes move as they do through the Luigi classes, and are not here."""
+"""s3target without Luigi: FileSystem over a client. Bytes move as through the Luigi classes, and are not here."""
 
 from __future__ import annotations
 

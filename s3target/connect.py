@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
+import types
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -178,3 +180,13 @@ def _unsigned_client(locator: Locator, timeout: float) -> Client:
     """For metadata services: no proxy, short patience, and the providers' own rules for trying again."""
     transport = HttpTransport(TransportOptions(connect_timeout=timeout, read_timeout=timeout))
     return Client(transport, locator, Anonymous(), RetryPolicy(max_attempts=1))
+
+
+class _CallableModule(types.ModuleType):
+    """Importing this module, as the Luigi classes do, binds it in the package to the name of its function."""
+
+    def __call__(self, **arguments: Any) -> Client:
+        return connect(**arguments)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -199,10 +199,11 @@ def resolve(
     profile = _Profile(profiles, arguments.get("profile_name"))
     for name, setting in SETTINGS.items():
         raw, source = _raw(name, setting, arguments, environ, profile)
+        if source == "argument":
+            source = (origin or {}).get(name, source)
         if raw is not None:
             raw = setting.read(f"{name} ({source})" if source != "argument" else name, raw)
-        values[name] = raw
-        sources[name] = (origin or {}).get(name, source) if source == "argument" else source
+        values[name], sources[name] = raw, source
     if values["ignore_configured_endpoint_urls"]:
         for name in ("endpoint_url", "sts_endpoint_url"):
             if sources[name] != "argument" and name not in (origin or {}):

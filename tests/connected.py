@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from servers.store import Store
-
 from s3target.client import Client, Transport
 from s3target.connect import connect
 from s3target.protocol.messages import Request, Response
+from servers.store import Store
 
 
 def settings_for(store: Store, **more: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ..errors import BadResponse, ChecksumMismatch, ConfigError, Truncated
 from .messages import Body, BytesBody, Request, Stream
 from .sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD
 
-_PIECE = 1 << 20
+_PIECE = 256 * 1024
 _FLAG = "x-amz-sdk-checksum-algorithm"
 
 

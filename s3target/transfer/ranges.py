@@ -29,7 +29,8 @@ class RangeBody:
 
     known: what the object was when reading began; anything else is ObjectChanged. end: behind the last byte, None if
     the store does not say. Raises what Client.call() raises, and ConnectionDropped or TimedOut where resuming is no
-    use: without an ETag, or when the policy's attempts in a row have brought not one byte.
+    use: without an ETag, or when the policy's attempts in a row have brought not one byte. After any exception it is to
+    be closed, since how far the stream has come is not known then.
     """
 
     def __init__(self, client: Client, operation: GetObject, known: ObjectInfo | None = None) -> None:
@@ -57,9 +58,6 @@ class RangeBody:
             except (ConnectionDropped, TimedOut) as error:
                 self._break_off(error)
                 continue
-            except BaseException:  # how far the stream has come is not known any more
-                self.close()
-                raise
             self.position += got
             self._breaks = 0
             return got

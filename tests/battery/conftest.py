@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from connected import client_of
+from s3target.client import Client
+from s3target.filesystem import FileSystem
 from servers.moto import moto_auth_store as start_moto_auth
 from servers.signed import make_bucket
 from servers.store import Store
-
-from s3target.client import Client
-from s3target.filesystem import FileSystem
 
 KeyStore = Callable[[str], tuple[Client, str]]
 
@@ -37,7 +37,7 @@ def files(client: Client) -> FileSystem:
 
 @pytest.fixture(scope="session")
 def key_store(request: pytest.FixtureRequest, running_store: Callable[[str], Store]) -> Iterator[KeyStore]:
-    """A client and one bucket for all the awkward keys, by the name of the store: a new bucket for each would take long."""
+    """A client and a bucket by the name of the store; one bucket for all the keys, as new ones take their time."""
     opened: dict[str, tuple[Client, str]] = {}
 
     def of(name: str) -> tuple[Client, str]:

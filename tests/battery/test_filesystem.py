@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from connected import count
-from servers.signed import request
-from servers.store import Store
 
+from connected import count
 from s3target import FileSystem, NoSuchBucket, NoSuchKey, PartialFailure
 from s3target.filesystem import S3Path, Window
 from s3target.protocol.operations.objects import HeadObject
 from s3target.transfer.plan import TransferOptions
+from servers.signed import request
+from servers.store import Store
 
 ONE_OF_A_KIND = pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
 
@@ -102,8 +102,8 @@ def test_a_directory_costs_one_listing(files: FileSystem, bucket: str, key: str)
 )
 @ONE_OF_A_KIND
 def test_many_siblings_hide_no_directory(files: FileSystem, bucket: str, there: list[str], isdir: bool) -> None:
-    """Names that begin with the directory's own and sort before it fill the first page; it is asked for by name then."""
-    fill(files, bucket, [*(f"dir!{number:02}" for number in range(40)), *(f"dir{number}" for number in range(40)), *there])
+    """Names that begin with its own and sort before it fill the first page; then it is asked for by name."""
+    fill(files, bucket, [*(f"dir{sign}{number}" for sign in "!x" for number in range(40)), *there])
     counting = count(files.client)
     assert files.isdir(S3Path(bucket, "dir")) is isdir
     assert len(counting.sent) <= 3

@@ -1,4 +1,4 @@
-"""Awkward keys on the servers that check signatures: put, read, found in listings under the very key, copied, removed."""
+"""Awkward keys on the servers that check signatures: put, read, found under the very key, copied, removed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Callable
 
 import pytest
-from awkward_keys import CHECKING, KEYS, limits
-from battery.conftest import KeyStore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from awkward_keys import CHECKING, KEYS, limits
+from battery.conftest import KeyStore
 from s3target import AccessDenied, NotFound
 from s3target.client import Client, Transport
 from s3target.filesystem import FileSystem, S3Path, parse_path

@@ -6,8 +6,6 @@ import hashlib
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from servers.signed import request
-from servers.store import Store
 
 from s3target import NoSuchKey, NotFound, PreconditionFailed, ServiceError
 from s3target.client import Client
@@ -23,9 +21,17 @@ from s3target.protocol.operations.objects import (
 )
 from s3target.protocol.operations.tagging import GetObjectTagging
 from s3target.protocol.options import headers_for
+from servers.signed import request
+from servers.store import Store
 
 DIGITS = b"0123456789"
-BODIES = {"empty": b"", "one byte": b"\0", "text": DIGITS, "all bytes": bytes(range(256)) * 1024, "1 MiB": bytes(1 << 20)}
+BODIES = {
+    "empty": b"",
+    "one byte": b"\0",
+    "text": DIGITS,
+    "all bytes": bytes(range(256)) * 1024,
+    "1 MiB": bytes(1 << 20),
+}
 
 
 def put(client: Client, bucket: str, key: str, content: bytes = DIGITS, **extra_args: object) -> str:

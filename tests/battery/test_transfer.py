@@ -8,10 +8,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from connected import Counting, count
-from servers.signed import request
-from servers.store import Store
 
+from connected import Counting, count
 from s3target import ConfigError, ConnectionDropped, NoSuchKey, NotFound, ObjectChanged
 from s3target.client import Client, Transport
 from s3target.protocol.messages import Request, Response
@@ -23,6 +21,8 @@ from s3target.transfer.download import download
 from s3target.transfer.plan import MIB, TransferOptions
 from s3target.transfer.reader import ReaderOptions, open_reader
 from s3target.transfer.upload import upload
+from servers.signed import request
+from servers.store import Store
 
 PLAIN = pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
 KIB = 1024
@@ -102,9 +102,7 @@ def test_parts_go_up_and_come_down_over_tls(store: Store, client: Client, bucket
 
 
 @PLAIN
-def test_what_describes_an_object_goes_with_an_upload_in_parts(
-    client: Client, bucket: str, tmp_path: Path
-) -> None:
+def test_what_describes_an_object_goes_with_an_upload_in_parts(client: Client, bucket: str, tmp_path: Path) -> None:
     """As it goes with a single put."""
     write(tmp_path / "up", 5 * MIB + 1)
     extra_args = {"ContentType": "text/x-test", "Metadata": {"a": "b  c"}, "CacheControl": "max-age=5"}
@@ -169,9 +167,7 @@ def test_an_upload_that_fails_in_the_middle_leaves_nothing(client: Client, bucke
 
 
 @PLAIN
-def test_an_upload_that_fails_leaves_the_old_object(
-    store: Store, client: Client, bucket: str, tmp_path: Path
-) -> None:
+def test_an_upload_that_fails_leaves_the_old_object(store: Store, client: Client, bucket: str, tmp_path: Path) -> None:
     """What was at the key before is still there, whole."""
     before = write(tmp_path / "old", 6 * MIB)
     upload(client, str(tmp_path / "old"), bucket, "k", BY_5_MIB)

@@ -39,8 +39,6 @@ def main(words: list[str] | None = None) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     rounds = f"{options.rounds} round{'s' if options.rounds > 1 else ''}"
     heading = f"Medians of {rounds} on {_ABOUT[options.profile]}; files {kind}."
-    if options.scale != 1:
-        heading += f" Sizes times {options.scale:g}."
     _write(options, plan, runs, heading)
     return 0
 

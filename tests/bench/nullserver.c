@@ -157,10 +157,10 @@ static int send_content(int fd, number offset, number length) {
         off_t at = (offset + done) % PATTERN;
         number piece = granule(length - done);
         if (piece > PATTERN - at) piece = PATTERN - at;
+        keep_pace(start, done + piece); /* sent when the last byte of it would be through */
         ssize_t sent = sendfile(fd, pattern_fd, &at, piece);
         if (sent <= 0) return -1;
         done += sent;
-        keep_pace(start, done);
     }
     return 0;
 }

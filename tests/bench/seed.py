@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlsplit
 
 from .store import BUCKET, HIT, LINE, SMALL, Store
@@ -42,7 +43,7 @@ def _text(size: int) -> list[bytes]:
     return [piece] * whole + [piece[:rest]]
 
 
-def _put(store: object, key: str, content: bytes | list[bytes]) -> None:
+def _put(store: Any, key: str, content: bytes | list[bytes]) -> None:
     import obstore
 
     obstore.put(store, key, content)

@@ -28,7 +28,7 @@ def main(name: str, workload_name: str, job_text: str, limit: str) -> None:
         assert client.exists_hit() is True
     work = getattr(client, workload.called)
     if workload.kind == LOOP:
-        _check(workload.called, work())  # and what is loaded at the first use of this call
+        check(workload.called, work())  # and what is loaded at the first use of this call
         amount, wall, cpu = timed(lambda: _loop(work, workload, job.amount, float(limit)))
     else:
         amount, wall, cpu = timed(lambda: work(job))
@@ -39,7 +39,8 @@ def main(name: str, workload_name: str, job_text: str, limit: str) -> None:
     os._exit(0)
 
 
-def _check(called: str, result: Any) -> None:
+def check(called: str, result: Any) -> None:
+    """AssertionError if a small call did not give what it has to."""
     if called == "get_small":
         assert len(result) == SMALL, f"{len(result)} bytes came"
     elif called != "put_small":
@@ -77,7 +78,7 @@ def _calls(work: Callable[[], Any], called: str, most: int, end: float) -> int:
     for count in range(most):
         if time.perf_counter() > end:
             return count
-        _check(called, work())
+        check(called, work())
     return most
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from connected import Counting, client_of, count, settings_for
+from s3target import S3Client
 from servers.signed import request
 from servers.store import Store
-
-from s3target import S3Client
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., subprocess.Popen[str]]

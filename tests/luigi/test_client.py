@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path, PurePosixPath
 
 import pytest
-from connected import Counting
 from luigi.target import FileAlreadyExists, MissingParentDirectory
-from servers.signed import request
-from servers.store import Store
 
+from connected import Counting
 from s3target import (
     ConfigError,
     DeprecatedBotoClientException,
@@ -22,6 +20,8 @@ from s3target import (
     S3Client,
 )
 from s3target.protocol.operations.objects import HeadObject
+from servers.signed import request
+from servers.store import Store
 
 PART = 5 << 20
 HOUR = timedelta(hours=1)
@@ -217,11 +217,11 @@ def test_a_question_costs_few_requests(
 
 
 @pytest.fixture
-def two_files(client: S3Client, base: str) -> Iterator[str]:
+def two_files(client: S3Client, base: str) -> str:
     """A directory with two files, and something beside it."""
     for key in ("hello/frank", "hello/deep/world", "hello2", "other"):
         client.put_string("", f"{base}/{key}")
-    yield f"{base}/hello"
+    return f"{base}/hello"
 
 
 @both_stores
@@ -406,7 +406,9 @@ def test_a_copy_keeps_what_describes_the_object(client: S3Client, base: str) -> 
     described = {"ContentType": "text/csv", "Metadata": {"who": "me"}}
     client.put_string("a,b", f"{base}/a", **described)
     client.copy(f"{base}/a", f"{base}/b")
-    client.copy(f"{base}/a", f"{base}/c", MetadataDirective="REPLACE", ContentType="text/plain", Metadata={"who": "you"})
+    client.copy(
+        f"{base}/a", f"{base}/c", MetadataDirective="REPLACE", ContentType="text/plain", Metadata={"who": "you"}
+    )
     found = [client.s3.call(HeadObject(*client._path_to_bucket_and_key(f"{base}/{name}"))) for name in "bc"]
     assert [(info.content_type, info.metadata) for info in found] == [
         ("text/csv", {"who": "me"}),
@@ -472,9 +474,7 @@ def test_a_move_whose_copy_fails_keeps_the_source(client: S3Client, base: str, k
     ("source", "destination"),
     [("/dir", "/dir/sub"), ("/dir/", "/dir/sub/"), ("/dir", "/dir/"), ("/dir", "/dir"), ("/dir/a", "/dir/a")],
 )
-def test_nothing_is_moved_into_itself(
-    client: S3Client, base: str, keys: Keys, source: str, destination: str
-) -> None:
+def test_nothing_is_moved_into_itself(client: S3Client, base: str, keys: Keys, source: str, destination: str) -> None:
     """The copy would go with the source."""
     client.put_string("x", f"{base}/dir/a")
     with pytest.raises(InvalidDeleteException, match="into itself"):
@@ -611,7 +611,12 @@ def test_arguments_of_boto_2_are_told_apart(
     ],
 )
 def test_an_argument_that_cannot_be_right_is_refused(
-    client: S3Client, base: str, file: Path, keys: Keys, write: Callable[..., object], arguments: dict[str, object],
+    client: S3Client,
+    base: str,
+    file: Path,
+    keys: Keys,
+    write: Callable[..., object],
+    arguments: dict[str, object],
     told: str,
 ) -> None:
     """At once, naming the nearest known one; nothing is written."""

@@ -100,11 +100,11 @@ def s3_request(
     return Request(method, location.origin, path, query, headers, body, location.region, location.service)
 
 
-def document(response: Response, root: str) -> Element:
-    """The XML answer, which must have this root element; BadResponse otherwise, also for an empty body."""
+def document(response: Response, *roots: str) -> Element:
+    """The XML answer, whose root element must be one of these; BadResponse otherwise, also for an empty body."""
     element = parse(response.content)
-    if element.name != root:
-        raise BadResponse(f"the answer should be a <{root}> and is a <{element.name}>")
+    if element.name not in roots:
+        raise BadResponse(f"the answer should be a <{roots[0]}> and is a <{element.name}>")
     return element
 
 

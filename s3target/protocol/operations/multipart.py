@@ -61,7 +61,9 @@ class CreateMultipartUpload(Operation[str]):
         return s3_request(endpoint, "POST", self, (("uploads", ""),), self.headers)
 
     def parse(self, response: Response) -> str:
-        upload_id = document(response, "InitiateMultipartUploadResult").get("UploadId")
+        # rclone leaves out "Result"; not to take it would leave an upload behind at each attempt.
+        root = document(response, "InitiateMultipartUploadResult", "InitiateMultipartUpload")
+        upload_id = root.get("UploadId")
         if not upload_id:
             raise BadResponse("CreateMultipartUpload was answered without an UploadId")
         return upload_id

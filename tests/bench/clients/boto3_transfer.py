@@ -54,7 +54,7 @@ class Boto3:
 
     def lines(self, job: Job) -> int:
         body = self.s3.get_object(Bucket=BUCKET, Key=job.key)["Body"]
-        return sum(len(line.decode()) for line in body.iter_lines(MIB, keepends=True))
+        return sum(map(len, map(bytes.decode, body.iter_lines(MIB, keepends=True))))
 
     def _entries(self, prefix: str) -> list[dict]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)

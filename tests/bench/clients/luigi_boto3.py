@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..store import BUCKET, HIT, MISS, SMALL
 from ..workloads import MIB, PREFIXES
 from . import Job
@@ -20,7 +22,7 @@ class LuigiOnBoto3:
         self.target_class = S3Target
         self.nop = Nop
 
-    def target(self, key: str, format: object = None, **options: object) -> object:
+    def target(self, key: str, format: Any = None, **options: Any) -> Any:
         return self.target_class(ROOT + key, format=format, client=self.client, **options)
 
     def exists_hit(self) -> bool:
@@ -43,7 +45,7 @@ class LuigiOnBoto3:
         self.client.get(ROOT + job.key, job.destination)
         return job.amount
 
-    def _read(self, target: object) -> int:
+    def _read(self, target: Any) -> int:
         total = 0
         with target.open("r") as file:
             while piece := file.read(MIB):
@@ -59,7 +61,7 @@ class LuigiOnBoto3:
     def write(self, job: Job) -> int:
         return self._write(self.target(job.fresh, self.nop), job.amount)
 
-    def _write(self, target: object, amount: int) -> int:
+    def _write(self, target: Any, amount: int) -> int:
         piece = memoryview(bytes(range(256)) * (MIB // 256))
         with target.open("w") as file:
             for offset in range(0, amount, MIB):
@@ -67,11 +69,8 @@ class LuigiOnBoto3:
         return amount
 
     def lines(self, job: Job) -> int:
-        total = 0
         with self.target(job.key).open("r") as file:
-            for line in file:
-                total += len(line)
-        return total
+            return sum(map(len, file))
 
     def list_names(self, job: Job) -> int:
         return sum(1 for _ in self.client.listdir(ROOT + job.key))

@@ -1,0 +1,176 @@
+"""Luigi's own classes end to end: targets written, read, found and moved on every server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from luigi.format import Gzip, Nop
+
+import luigi
+from connected import count, settings_for
+from s3target.luigi import S3Client, S3FlagTarget, S3Target
+from s3target.luigi.client import FileNotFoundException, InvalidDeleteException
+from servers.signed import request
+from servers.store import Store
+
+ROW = "größe\t1\n"
+
+
+@pytest.fixture
+def s3(store: Store) -> S3Client:
+    return S3Client(**settings_for(store))
+
+
+def test_a_target_appears_when_it_is_closed(store: Store, bucket: str, s3: S3Client) -> None:
+    """Not before; then it is there with its content type, for a second opinion too."""
+    target = S3Target(f"s3://{bucket}/a dir/out+1.tsv", client=s3, ContentType="text/tab-separated-values")
+    assert not target.exists()
+    with target.open("w") as file:
+        file.write(ROW * 1000)
+        assert not target.exists()
+    assert target.exists()
+    answer = request(store, "GET", f"/{bucket}/a dir/out+1.tsv")
+    assert answer.body.decode() == ROW * 1000
+    assert answer.headers["content-type"] == "text/tab-separated-values"
+    with target.open() as file:
+        assert list(file) == [ROW] * 1000
+    target.remove()
+    assert not target.exists()
+
+
+def test_a_failed_task_leaves_no_target(bucket: str, s3: S3Client) -> None:
+    """An exception while writing: nothing at the key."""
+    target = S3Target(f"s3://{bucket}/k", client=s3)
+    with pytest.raises(ZeroDivisionError):
+        _fail(target)
+    assert not target.exists()
+
+
+def _fail(target: S3Target) -> None:
+    with target.open("w") as file:
+        file.write("half")
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("form", [Nop, Gzip], ids=["bytes", "gzip"])
+def test_big_targets_go_in_parts(store: Store, bucket: str, s3: S3Client, form: luigi.format.Format) -> None:
+    """More than one part of bytes, and a format over them."""
+    content = b"".join(number.to_bytes(4, "big") for number in range(2_200_000 if form is Nop else 20_000))
+    target = S3Target(f"s3://{bucket}/big", format=form, client=s3)
+    with target.open("w") as file:
+        file.write(content)
+    with target.open() as file:
+        assert file.read() == content
+    if form is Nop:
+        assert request(store, "HEAD", f"/{bucket}/big").headers["etag"].endswith('-2"')
+
+
+def test_what_luigi_asks_costs(bucket: str, s3: S3Client) -> None:
+    """exists() 1 and 2, open("r") 1, a small write 1."""
+    counting = count(s3.s3)
+    target = S3Target(f"s3://{bucket}/k", client=s3)
+    costs = []
+    for work in (target.exists, lambda: _write(target), target.exists, lambda: _read(target)):
+        counting.sent.clear()
+        work()
+        costs.append([line.partition(" ")[0] for line in counting.sent])
+    assert costs == [["HEAD", "GET"], ["PUT"], ["HEAD"], ["GET"]]
+
+
+def _write(target: S3Target) -> None:
+    with target.open("w") as file:
+        file.write("x\n")
+
+
+def _read(target: S3Target) -> None:
+    with target.open() as file:
+        assert file.read() == "x\n"
+
+
+def test_only_one_of_two_tasks_keeps_its_output(bucket: str, s3: S3Client) -> None:
+    """overwrite=False: the second gets FileAlreadyExists and the first one's bytes stay."""
+    targets = [S3Target(f"s3://{bucket}/k", client=s3, overwrite=False) for _ in range(2)]
+    first, second = (target.open("w") for target in targets)
+    first.write("first")
+    second.write("second")
+    first.close()
+    with pytest.raises(luigi.target.FileAlreadyExists):
+        second.close()
+    assert s3.get_as_string(f"s3://{bucket}/k") == "first"
+
+
+def test_a_client_does_what_luigi_documents(bucket: str, s3: S3Client, tmp_path: Path) -> None:
+    """put, get, copy, move, list and remove, with files and directories."""
+    root = f"s3://{bucket}/work"
+    (tmp_path / "up").write_text(ROW)
+    s3.put(str(tmp_path / "up"), f"{root}/a/1")
+    s3.put_string(ROW * 2, f"{root}/a/b/2")
+    s3.get(f"{root}/a/1", str(tmp_path / "down"))
+    assert (tmp_path / "down").read_text() == ROW
+    assert sorted(s3.listdir(f"{root}/a")) == [f"{root}/a/1", f"{root}/a/b/2"]
+    assert s3.copy(f"{root}/a", f"{root}/copy") == (2, 3 * len(ROW.encode()))
+    s3.move(f"{root}/copy", f"{root}/moved")
+    assert not s3.exists(f"{root}/copy")
+    assert sorted(s3.list(f"{root}/moved")) == ["1", "b/2"]
+    assert s3.get_as_string(f"{root}/moved/b/2") == ROW * 2
+    with pytest.raises(InvalidDeleteException):
+        s3.remove(f"{root}/moved", recursive=False)
+    assert s3.remove(root)
+    assert not s3.exists(root)
+    assert not s3.remove(root)
+
+
+def test_reading_what_is_not_there_fails_at_once(bucket: str, s3: S3Client) -> None:
+    """At open(), as Luigi's own exception."""
+    with pytest.raises(FileNotFoundException):
+        S3Target(f"s3://{bucket}/missing", client=s3).open()
+
+
+def test_a_flag_makes_a_directory_complete(bucket: str, s3: S3Client) -> None:
+    """The parts alone do not."""
+    target = S3FlagTarget(f"s3://{bucket}/out/", client=s3)
+    s3.put_string("x", f"s3://{bucket}/out/part-0")
+    assert not target.exists()
+    s3.put_string("", f"s3://{bucket}/out/_SUCCESS")
+    assert target.exists()
+
+
+class Copied(luigi.Task):
+    """Writes what it was given; for the scheduler of the test below."""
+
+    path = luigi.Parameter()
+    settings = luigi.DictParameter()
+
+    def output(self) -> S3Target:
+        return S3Target(self.path, client=S3Client(**self.settings))
+
+    def run(self) -> None:
+        with self.output().open("w") as file:
+            file.write(ROW)
+
+
+@pytest.mark.parametrize("store", ["moto", "seaweedfs-tls"], indirect=True)
+def test_luigi_runs_tasks_over_it(store: Store, bucket: str) -> None:
+    """Two tasks, scheduled locally; done again, they are complete."""
+    tasks = [Copied(path=f"s3://{bucket}/{name}", settings=settings_for(store)) for name in "ab"]
+    assert luigi.build(tasks, local_scheduler=True, log_level="WARNING")
+    assert all(task.complete() for task in tasks)
+    assert request(store, "GET", f"/{bucket}/b").body.decode() == ROW
+
+
+@pytest.mark.parametrize("first", ["S3Client", "connect", "FileSystem"])
+def test_every_public_name_is_what_it_says(first: str) -> None:
+    """Whichever is asked for first: the module of connect() must not take the place of the function."""
+    text = f"""
+import s3target
+s3target.{first}
+from s3target.luigi import S3Target
+from s3target import connect
+for function in (connect, s3target.connect):
+    function(endpoint_url="http://127.0.0.1:1").close()
+"""
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -12,6 +12,7 @@ import sys
 import threading
 import types
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ from .settings import Settings, resolve
 from .transport import HttpTransport, TransportOptions, environment_proxies
 
 _log = logging.getLogger("s3target.connect")
-_DEFAULT_REGION = "us-east-1"
+_OTHER_VARIABLES = ("HOME", "REQUESTS_CA_BUNDLE", "REQUEST_METHOD")
 _shared: dict[object, Client] = {}
 _shared_lock = threading.Lock()
 
@@ -44,8 +45,17 @@ def connect(**arguments: Any) -> Client:
     return compose(resolve(arguments, os.environ, profiles), os.environ, profiles)
 
 
+def resolved(arguments: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Settings:
+    """What connect() would go by, and where each of it comes from. origin: see settings.resolve()."""
+    return resolve(arguments, os.environ, Profiles.load(os.environ), origin)
+
+
 def shared(arguments: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Client:
-    """connect(), but the same client for the same settings, as long as the process lives."""
+    """connect(), but the same client for the same configuration, as long as the process lives.
+
+    That is: the same arguments and the same variables. Settings in the AWS files are read once for each such client;
+    keys in them are looked after for as long as it is used, see credentials.Refreshing.
+    """
     slot = _configuration(arguments)
     with _shared_lock:
         client = _shared.get(slot)
@@ -64,7 +74,7 @@ def _configuration(arguments: Mapping[str, Any]) -> object:
         sorted(
             (name, value)
             for name, value in os.environ.items()
-            if name.startswith(("AWS_", "BOTO")) or name.lower().endswith("_proxy") or name == "HOME"
+            if name.startswith(("AWS_", "BOTO")) or name.lower().endswith("_proxy") or name in _OTHER_VARIABLES
         )
     )
     return given, held
@@ -83,7 +93,7 @@ def compose(settings: Settings, environ: Mapping[str, str], profiles: Profiles) 
     """The client for resolved settings."""
     policy = RetryPolicy(max_attempts=settings["max_attempts"], deadline=settings["deadline"])
     if settings["retry_mode"] == "adaptive":
-        _log.warning("retry_mode adaptive is not built yet; standard mode is used")
+        _log.warning("retry_mode adaptive: retries are those of standard, without a limit of the rate")
     return Client(
         HttpTransport(_transport_options(settings, environ)),
         _endpoint(settings),
@@ -96,29 +106,51 @@ def compose(settings: Settings, environ: Mapping[str, str], profiles: Profiles) 
 
 def _transport_options(settings: Settings, environ: Mapping[str, str]) -> TransportOptions:
     proxies = settings["proxies"]
+    if proxies is None:
+        proxies = _environment_proxies() if environ is os.environ else environment_proxies(environ)
     return TransportOptions(
         connect_timeout=settings["connect_timeout"],
         read_timeout=settings["read_timeout"],
         verify=settings["verify"],
         client_certificate=settings["client_certificate"],
-        proxies=environment_proxies(environ) if proxies is None else proxies,
+        proxies=proxies,
         max_idle=settings["max_pool_connections"],
         tcp_keepalive=settings["tcp_keepalive"],
     )
 
 
+class _EnvironmentProxies(dict[str, str]):
+    """Their URLs may hold passwords, so a pickle has none of them: where it is loaded they are read anew."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _environment_proxies, ()
+
+
+def _environment_proxies() -> _EnvironmentProxies:
+    return _EnvironmentProxies(environment_proxies(os.environ))
+
+
 def _wanted_on(settings: Settings, name: str, url: str | None) -> bool:
-    """FIPS and dual-stack choose among AWS's hosts; a variable asking for them does not concern a custom endpoint."""
-    return bool(settings[name]) and not (url and not settings.sources[name].startswith(("argument", "luigi.cfg")))
+    """FIPS, dual-stack and accelerate choose among AWS's hosts: asked for by a variable or a profile, they do not
+    concern a custom endpoint. Asked for beside it, they are an error of whoever asked."""
+    return bool(settings[name]) and (url is None or name in settings.given)
+
+
+def _wants_dualstack(settings: Settings, url: str | None) -> bool:
+    """For S3, whose block in the profile can turn it on over everything but an argument."""
+    name = "use_dualstack_endpoint"
+    return _wanted_on(settings, name, url) or (
+        name not in settings.given and _wanted_on(settings, "s3_use_dualstack_endpoint", url)
+    )
 
 
 def _endpoint(settings: Settings) -> Endpoint:
-    url = settings["endpoint_url"] or None
+    url = settings["endpoint_url"]
     return Endpoint(
-        region=settings["region_name"] or _DEFAULT_REGION,
+        region=settings["region_name"],
         url=url,
         addressing_style=settings["addressing_style"],
-        dualstack=_wanted_on(settings, "use_dualstack_endpoint", url),
+        dualstack=_wants_dualstack(settings, url),
         fips=_wanted_on(settings, "use_fips_endpoint", url),
         accelerate=_wanted_on(settings, "use_accelerate_endpoint", url),
         use_arn_region=settings["use_arn_region"],
@@ -128,10 +160,10 @@ def _endpoint(settings: Settings) -> Endpoint:
 
 
 def _sts_locator(settings: Settings) -> Locator:
-    url = settings["sts_endpoint_url"] or None
+    url = settings["sts_endpoint_url"]
     return Fixed(
         sts_endpoint(
-            settings["region_name"] or _DEFAULT_REGION,
+            settings["region_name"],
             url,
             fips=_wanted_on(settings, "use_fips_endpoint", url),
             dualstack=_wanted_on(settings, "use_dualstack_endpoint", url),
@@ -142,11 +174,19 @@ def _sts_locator(settings: Settings) -> Locator:
 
 def _credentials(settings: Settings, environ: Mapping[str, str], profiles: Profiles) -> CredentialProvider:
     """Given keys, or nothing if anonymous, or the default chain; and the given role on top of them."""
-    if settings["anonymous"]:
+    if settings["anonymous"] and not _keys_are_nearer(settings):
         return Anonymous()
-    sts = partial(_sts_client, settings, _transport_options(settings, environ))
+    options = _transport_options(settings, environ)
+    sts = partial(_sts_client, settings, options)
     base = _given_keys(settings) or default_chain(
-        Sources(environ, profiles, settings["profile_name"], sts, _unsigned_client)
+        Sources(
+            environ,
+            profiles,
+            settings["profile_name"] if "profile_name" in settings.given else None,
+            sts,
+            _unsigned_client,
+            outside=partial(_outside_client, options),
+        )
     )
     if not settings["aws_role_arn"]:
         return base
@@ -159,6 +199,11 @@ def _credentials(settings: Settings, environ: Mapping[str, str], profiles: Profi
     return assume_role(sts, base, role)
 
 
+def _keys_are_nearer(settings: Settings) -> bool:
+    """Keys by argument beat anonymous = true in luigi.cfg."""
+    return settings.sources["aws_access_key_id"] == "argument" != settings.sources["anonymous"]
+
+
 def _sts_client(settings: Settings, options: TransportOptions, base: CredentialProvider) -> Client:
     """With connections of its own: who asks STS closes them at once, as an hour may pass until it is asked again."""
     policy = RetryPolicy(max_attempts=settings["max_attempts"])
@@ -167,18 +212,24 @@ def _sts_client(settings: Settings, options: TransportOptions, base: CredentialP
 
 def _given_keys(settings: Settings) -> CredentialProvider | None:
     key_id, secret = settings["aws_access_key_id"], settings["aws_secret_access_key"]
-    if bool(key_id) != bool(secret):
+    token = settings["aws_session_token"]
+    if (key_id or secret or token) and not (key_id and secret):
         missing = "aws_secret_access_key" if key_id else "aws_access_key_id"
         raise ConfigError(f"only half of a key is given: {missing} is missing")
     if not key_id:
         return None
-    source = settings.sources["aws_access_key_id"]
-    return Static(Credentials(key_id, secret, settings["aws_session_token"] or None, source=source))
+    return Static(Credentials(key_id, secret, token, source=settings.sources["aws_access_key_id"]))
 
 
 def _unsigned_client(locator: Locator, timeout: float) -> Client:
     """For metadata services: no proxy, short patience, and the providers' own rules for trying again."""
     transport = HttpTransport(TransportOptions(connect_timeout=timeout, read_timeout=timeout))
+    return Client(transport, locator, Anonymous(), RetryPolicy(max_attempts=1))
+
+
+def _outside_client(options: TransportOptions, locator: Locator, timeout: float) -> Client:
+    """For a service on the internet: by the proxies and certificates that S3 is reached by."""
+    transport = HttpTransport(replace(options, connect_timeout=timeout, read_timeout=timeout))
     return Client(transport, locator, Anonymous(), RetryPolicy(max_attempts=1))
 
 

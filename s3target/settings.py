@@ -1,52 +1,66 @@
 """Every setting of a client: its names, its type, where its value came from.
 
 Order of precedence, the same for all: argument, luigi.cfg (which counts as arguments that the caller did not give),
-environment variable, profile in the AWS files, built-in default. The table below is the only list of names; what is
-not in it is refused, naming the nearest known one.
+environment variable, profile in the AWS files, built-in default. An empty value counts as none, wherever it stands.
+The table below is the only list of names; what is not in it is refused, naming the nearest known one. What the AWS
+variables and files hold is read as botocore reads it; arguments and luigi.cfg are read more kindly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .credentials import Profiles
 from .errors import ConfigError
 
+_log = logging.getLogger("s3target.settings")
+
 
 class Setting(NamedTuple):
     """One row: how to read it, which variables and profile keys hold it, and the default.
 
-    profile: keys of the profile; "s3.addressing_style" is one of its nested s3 block.
+    profile: keys of the profile; "s3.addressing_style" is one of its nested s3 block, "services.s3" the endpoint_url
+    of that service. late: variables that come after the profile.
     """
 
     read: Callable[[str, Any], Any]
     variables: tuple[str, ...] = ()
     profile: tuple[str, ...] = ()
     default: Any = None
+    late: tuple[str, ...] = ()
 
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise ConfigError(f"{name} is text, not {type(value).__name__}")
-    return value.strip()
+        raise ConfigError(f"{name} is text, not {type(value).__name__}; in luigi.toml text stands in quotes")
+    return value
+
+
+_WORDS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 
 
 def _boolean(name: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = str(value).strip().lower()
-    if word in ("true", "yes", "on", "1"):
-        return True
-    if word in ("false", "no", "off", "0", ""):
-        return False
-    raise ConfigError(f"{name} is true or false, not {value!r}")
+    known = _WORDS.get(str(value).lower())
+    if known is None:
+        raise ConfigError(f"{name} is true or false, not {value!r}")
+    return known
+
+
+def _only_true(name: str, value: str) -> bool:
+    """A boolean as botocore reads it: what is not "true" is false."""
+    word = value.lower()
+    if word != "true" and _WORDS.get(word) is not False:
+        _log.warning("%s is %r, which means false there; write true", name, value)
+    return word == "true"
 
 
 def _number(name: str, value: Any) -> float:
     try:
-        number = float(value)
+        number = -1.0 if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         number = -1.0
     if not 0 < number < float("inf"):
@@ -63,7 +77,7 @@ def _count(name: str, value: Any) -> int:
 
 def _choice(*allowed: str) -> Callable[[str, Any], str]:
     def read(name: str, value: Any) -> str:
-        word = str(value).strip().lower()
+        word = str(value).lower()
         if word not in allowed:
             raise ConfigError(f"{name} is one of {', '.join(allowed)}, not {value!r}")
         return word
@@ -71,21 +85,30 @@ def _choice(*allowed: str) -> Callable[[str, Any], str]:
     return read
 
 
+def _path(name: str, value: Any) -> str:
+    return _text(name, os.fspath(value) if isinstance(value, os.PathLike) else value)
+
+
 def _verify(name: str, value: Any) -> bool | str:
     """True, False, or the path of a CA file; luigi.cfg has only text for all three."""
-    if isinstance(value, bool):
-        return value
-    text = _text(name, str(value))
-    return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+    known = _WORDS.get(str(value).lower()) if isinstance(value, bool | str) else None
+    return _path(name, value) if known is None else known
 
 
 def _proxies(name: str, value: Any) -> Mapping[str, str]:
-    if not isinstance(value, Mapping) or not all(isinstance(url, str) for url in value.values()):
-        raise ConfigError(f'{name} maps "http", "https" and "no" to text, not {value!r}')
+    """By scheme, or one for both. The value may hold a password, so no error shows it."""
+    if isinstance(value, str):
+        return {"http": value, "https": value}
+    known = isinstance(value, Mapping) and set(value) <= {"http", "https", "no"}
+    if not known or not all(isinstance(url, str) for url in value.values()):
+        raise ConfigError(f'{name} is the URL of one proxy, or maps "http", "https" and "no" to text')
     return dict(value)
 
 
+_AS_AWS_READS: dict[Callable[[str, Any], Any], Callable[[str, Any], Any]] = {_boolean: _only_true, _verify: _path}
 _CHECKSUMS = _choice("when_supported", "when_required")
+_REGIONAL = _choice("legacy", "regional")
+_MODE_TIMEOUTS = {"standard": 3.1, "in-region": 1.1, "cross-region": 3.1, "mobile": 30.0, "auto": 3.1}
 
 SETTINGS: dict[str, Setting] = {
     "aws_access_key_id": Setting(_text),
@@ -95,34 +118,34 @@ SETTINGS: dict[str, Setting] = {
     "aws_role_session_name": Setting(_text),
     "aws_role_external_id": Setting(_text),
     "aws_role_duration": Setting(_count),
-    "profile_name": Setting(_text),
+    # botocore's own variable comes first here and for the region; the others are what all other SDKs read.
+    "profile_name": Setting(_text, ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"), (), "default"),
     "anonymous": Setting(_boolean, default=False),
-    # AWS_REGION is what every SDK but botocore reads; botocore's own variable stays first.
-    "region_name": Setting(_text, ("AWS_DEFAULT_REGION", "AWS_REGION"), ("region",)),
+    "region_name": Setting(_text, ("AWS_DEFAULT_REGION", "AWS_REGION"), ("region",), "us-east-1"),
     "endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), ("services.s3", "endpoint_url")),
     "sts_endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"), ("services.sts", "endpoint_url")),
     "ignore_configured_endpoint_urls": Setting(
         _boolean, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",), ("ignore_configured_endpoint_urls",), False
     ),
     "use_ssl": Setting(_boolean, default=True),
-    "verify": Setting(_verify, ("AWS_CA_BUNDLE",), ("ca_bundle",), True),
-    "client_certificate": Setting(_text),
+    "verify": Setting(_verify, ("AWS_CA_BUNDLE",), ("ca_bundle",), True, ("REQUESTS_CA_BUNDLE",)),
+    "client_certificate": Setting(_path),
     "proxies": Setting(_proxies),
     "addressing_style": Setting(_choice("auto", "virtual", "path"), (), ("s3.addressing_style",), "auto"),
     "use_accelerate_endpoint": Setting(_boolean, (), ("s3.use_accelerate_endpoint",), False),
-    "use_dualstack_endpoint": Setting(
-        _boolean, ("AWS_USE_DUALSTACK_ENDPOINT",), ("s3.use_dualstack_endpoint", "use_dualstack_endpoint"), False
-    ),
+    "use_dualstack_endpoint": Setting(_boolean, ("AWS_USE_DUALSTACK_ENDPOINT",), ("use_dualstack_endpoint",), False),
+    # For S3 alone, not for STS, and only ever to turn it on.
+    "s3_use_dualstack_endpoint": Setting(_boolean, (), ("s3.use_dualstack_endpoint",), False),
     "use_fips_endpoint": Setting(_boolean, ("AWS_USE_FIPS_ENDPOINT",), ("use_fips_endpoint",), False),
-    "use_arn_region": Setting(_boolean, ("AWS_S3_USE_ARN_REGION",), ("s3.use_arn_region",), True),
+    "use_arn_region": Setting(_boolean, ("AWS_S3_USE_ARN_REGION",), ("s3_use_arn_region", "s3.use_arn_region"), True),
     "us_east_1_regional_endpoint": Setting(
-        _choice("legacy", "regional"),
+        _REGIONAL,
         ("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT",),
-        ("s3.us_east_1_regional_endpoint",),
+        ("s3_us_east_1_regional_endpoint", "s3.us_east_1_regional_endpoint"),
         "legacy",
     ),
     "sts_regional_endpoints": Setting(
-        _choice("legacy", "regional"), ("AWS_STS_REGIONAL_ENDPOINTS",), ("sts_regional_endpoints",), "regional"
+        _REGIONAL, ("AWS_STS_REGIONAL_ENDPOINTS",), ("sts_regional_endpoints",), "regional"
     ),
     "payload_signing_enabled": Setting(_boolean, (), ("s3.payload_signing_enabled",)),
     "request_checksum_calculation": Setting(
@@ -131,6 +154,7 @@ SETTINGS: dict[str, Setting] = {
     "response_checksum_validation": Setting(
         _CHECKSUMS, ("AWS_RESPONSE_CHECKSUM_VALIDATION",), ("response_checksum_validation",), "when_supported"
     ),
+    "defaults_mode": Setting(_choice("legacy", *_MODE_TIMEOUTS), ("AWS_DEFAULTS_MODE",), ("defaults_mode",), "legacy"),
     "retry_mode": Setting(_choice("standard", "legacy", "adaptive"), ("AWS_RETRY_MODE",), ("retry_mode",), "standard"),
     "max_attempts": Setting(_count, ("AWS_MAX_ATTEMPTS",), ("max_attempts",), 6),
     "deadline": Setting(_number),
@@ -140,21 +164,41 @@ SETTINGS: dict[str, Setting] = {
     "tcp_keepalive": Setting(_boolean, ("BOTOCORE_TCP_KEEPALIVE",), ("tcp_keepalive",), False),
 }
 
+_CONFIGURED_URLS = ("endpoint_url", "sts_endpoint_url")
+_LEAVE_OUT = "leave it out: it is botocore's, and there is nothing like it here"
 _ADVICE = {
-    "config": "give the settings of botocore's Config one by one: "
-    + "addressing_style=, max_attempts=, read_timeout= ...",
+    "config": "give the settings of botocore's Config one by one: addressing_style=, max_attempts=, read_timeout= ...",
+    "s3": "give what it holds one by one: addressing_style=, payload_signing_enabled= ...",
+    "retries": "give max_attempts=, which counts the first attempt too",
+    "signature_version": "leave it out: requests are signed by SigV4; for unsigned ones give anonymous=True",
+    "client_cert": "give client_certificate=, the path of a PEM file with certificate and key",
     "api_version": "leave it out; there is one version of the S3 API",
     "botocore_session": "this package has no botocore; give profile_name= or keys",
+    "is_secure": "give use_ssl=, or the scheme in endpoint_url=",
+    "host": "name the region by region_name=, or the store by endpoint_url=",
+    "port": "give it in endpoint_url=",
+    "encrypt_key": "give ServerSideEncryption='AES256' to what writes: S3Target, put(), copy()",
+    **dict.fromkeys(
+        (
+            *("aws_account_id", "proxies_config", "parameter_validation", "user_agent", "user_agent_extra"),
+            *("user_agent_appid", "inject_host_prefix", "disable_request_compression", "client_context_params"),
+            *("request_min_compression_size_bytes", "sigv4a_signing_region_set", "account_id_endpoint_mode"),
+        ),
+        _LEAVE_OUT,
+    ),
 }
-_SECRET = {"aws_secret_access_key", "aws_session_token", "aws_access_key_id", "proxies"}
+_SECRET = {"aws_secret_access_key", "aws_session_token", "proxies"}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Resolved values by name, and for each the place it came from. Secrets are not shown."""
+    """Resolved values by name, and for each the place it came from: "argument", what `origin` said, a variable's name,
+    a file with its section, or "default". given: those that came from an argument or luigi.cfg. Secrets are not shown.
+    """
 
     values: Mapping[str, Any] = field(repr=False)
     sources: Mapping[str, str]
+    given: frozenset[str]
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -168,9 +212,9 @@ class Settings:
         ]
 
 
-def check_names(names: object, what: str = "this package") -> None:
+def check_names(names: Iterable[str], what: str = "this package") -> None:
     """ConfigError naming the first unknown setting and the nearest known one."""
-    for name in names:  # type: ignore[attr-defined]
+    for name in names:
         if name not in SETTINGS:
             raise ConfigError(f"{what} knows no setting {name!r}; {_ADVICE.get(name) or _nearest(name)}")
 
@@ -178,7 +222,8 @@ def check_names(names: object, what: str = "this package") -> None:
 def _nearest(name: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, SETTINGS, n=1, cutoff=0.5)
+    begun = [known for known in SETTINGS if known.startswith(name)]
+    near = begun if len(begun) == 1 else difflib.get_close_matches(name, SETTINGS, n=1, cutoff=0.5)
     return f"did you mean {near[0]}?" if near else f"known are: {', '.join(SETTINGS)}"
 
 
@@ -191,63 +236,70 @@ def resolve(
     """The settings of one client.
 
     arguments: by the names of the table; None counts as not given. origin: where an argument came from, by name, if it
-    was not the caller ("luigi.cfg [s3]"). ConfigError for unknown names and values that cannot be read.
+    was not the caller ("luigi.cfg [s3]"). ConfigError for unknown names, values that cannot be read, and a profile
+    that does not exist.
     """
     check_names(arguments)
-    values: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    profile = _Profile(profiles, arguments.get("profile_name"))
-    for name, setting in SETTINGS.items():
-        raw, source = _raw(name, setting, arguments, environ, profile)
-        if source == "argument":
-            source = (origin or {}).get(name, source)
-        if raw is not None:
-            raw = setting.read(f"{name} ({source})" if source != "argument" else name, raw)
-        values[name], sources[name] = raw, source
-    if values["ignore_configured_endpoint_urls"]:
-        for name in ("endpoint_url", "sts_endpoint_url"):
-            if sources[name] != "argument" and name not in (origin or {}):
-                values[name], sources[name] = None, "default"
-    return Settings(values, sources)
+    places = _Places(arguments, environ, profiles, origin or {})
+    if places.find("ignore_configured_endpoint_urls")[0]:
+        places.only_given = _CONFIGURED_URLS
+    found = {name: places.find(name) for name in SETTINGS}
+    values = {name: value for name, (value, _) in found.items()}
+    sources = {name: source for name, (_, source) in found.items()}
+    mode = values["defaults_mode"]
+    if mode != "legacy":
+        for name, value in (("us_east_1_regional_endpoint", "regional"), ("connect_timeout", _MODE_TIMEOUTS[mode])):
+            if sources[name] == "default":
+                values[name], sources[name] = value, f"defaults_mode {mode} ({sources['defaults_mode']})"
+    return Settings(values, sources, frozenset(name for name in found if sources[name] == places.origin(name)))
 
 
-def _raw(
-    name: str, setting: Setting, arguments: Mapping[str, Any], environ: Mapping[str, str], profile: _Profile
-) -> tuple[Any, str]:
-    if arguments.get(name) is not None:
-        return arguments[name], "argument"
-    for variable in setting.variables:
-        if environ.get(variable):
-            return environ[variable], variable
-    for key in setting.profile:
-        found = profile.get(key)
-        if found is not None:
-            return found
-    return setting.default, "default"
+class _Places:
+    """Where a setting may stand. only_given: names that count from arguments alone."""
 
+    only_given: tuple[str, ...] = ()
 
-class _Profile:
-    """The chosen profile, read only when a setting needs it."""
+    def __init__(
+        self,
+        arguments: Mapping[str, Any],
+        environ: Mapping[str, str],
+        profiles: Profiles,
+        origin: Mapping[str, str],
+    ) -> None:
+        self._arguments, self._environ, self._profiles, self._origin = arguments, environ, profiles, origin
+        self._profile = profiles.get(self.find("profile_name")[0])
 
-    def __init__(self, profiles: Profiles, name: str | None) -> None:
-        self._profile = profiles.get(name or profiles.chosen)
-        self._profiles = profiles
+    def origin(self, name: str) -> str:
+        return self._origin.get(name, "argument")
 
-    def get(self, key: str) -> tuple[str, str] | None:
+    def find(self, name: str) -> tuple[Any, str]:
+        """The value of the nearest place that has one, and that place."""
+        for value, source, read in self._candidates(name, SETTINGS[name]):
+            given = value.strip() if isinstance(value, str) else value
+            if given is not None and given != "":
+                return read(name if source == "argument" else f"{name} ({source})", given), source
+        return SETTINGS[name].default, "default"
+
+    def _candidates(self, name: str, setting: Setting) -> Iterator[tuple[Any, str, Callable[[str, Any], Any]]]:
+        yield self._arguments.get(name), self.origin(name), setting.read
+        if name in self.only_given:
+            return
+        read = _AS_AWS_READS.get(setting.read, setting.read)
+        for variable in setting.variables:
+            yield self._environ.get(variable), variable, read
+        for key in setting.profile:
+            yield *self._in_profile(key), read
+        for variable in setting.late:
+            yield self._environ.get(variable), variable, read
+
+    def _in_profile(self, key: str) -> tuple[str | None, str]:
         """The value of a key such as "region", "s3.addressing_style" or "services.s3", and its source."""
         block, _, inner = key.rpartition(".")
+        profile = self._profile
         if block == "services":
-            return self._service(inner)
-        value: Any = self._profile.get(block or inner)
+            chosen = profile.text("services")
+            section = self._profiles.section("services", chosen) if chosen else profile
+            return (section.block(inner).get("endpoint_url"), section.source(inner)) if chosen else (None, "")
         if block:
-            value = value.get(inner) if isinstance(value, Mapping) else None
-        return (value, self._profile.source(block or inner)) if isinstance(value, str) and value else None
-
-    def _service(self, service: str) -> tuple[str, str] | None:
-        chosen = self._profile.get("services")
-        if not isinstance(chosen, str):
-            return None
-        section = self._profiles.section("services", chosen)
-        block = section.get(service) if section else None
-        url = block.get("endpoint_url") if isinstance(block, Mapping) else None
-        return (url, f"[services {chosen}]") if isinstance(url, str) and url else None
+            return profile.block(block).get(inner), f"{profile.source(block)}, {block} block"
+        return profile.text(inner), profile.source(inner)

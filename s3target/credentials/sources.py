@@ -23,9 +23,10 @@ class Sources:
     sts: makes a client for STS that signs with the given keys. http: makes an unsigned client for a metadata service or
     SSO, from its address and a timeout in seconds, without any proxy. Each such client is closed after use, so it must
     not share its connections. clock: seconds since 1970. ask: asks a person for an MFA code; None: on the terminal.
+    outside: as http, for a service on the internet, so by the configured proxies and certificates; None: http.
 
     A pickle of it has no secrets if environ is os.environ, whose place the other process's own takes. It can be made if
-    sts, http, clock and ask can be pickled.
+    sts, http, clock, ask and outside can be pickled.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -35,6 +36,7 @@ class Sources:
     http: Callable[[Locator, float], Client]
     clock: Callable[[], float] = time.time
     ask: Callable[[str], str] | None = None
+    outside: Callable[[Locator, float], Client] | None = None
 
     @property
     def chosen(self) -> str:
@@ -60,9 +62,9 @@ class Sources:
     def flag(self, variable: str, key: str) -> bool:
         return boolean(self.setting(variable, key))
 
-    def unsigned(self, locator: Locator, timeout: float, attempts: int) -> Client:
-        """A client as of http(), that sends each request at most `attempts` times."""
-        client = self.http(locator, timeout)
+    def unsigned(self, locator: Locator, timeout: float, attempts: int, outside: bool = False) -> Client:
+        """A client as of http() or outside(), that sends each request at most `attempts` times."""
+        client = (self.outside if outside and self.outside else self.http)(locator, timeout)
         client.policy = replace(client.policy, max_attempts=attempts)
         return client
 

@@ -138,4 +138,4 @@ class Sso(Provider):
 
     def _client(self, service: str, region: str) -> Client:
         origin = Origin("https", f"{service}.{region}.{partition_of(region).dns_suffix}", 443)
-        return self._sources.unsigned(Fixed(Location(origin, "", region, "")), _TIMEOUT, _ATTEMPTS)
+        return self._sources.unsigned(Fixed(Location(origin, "", region, "")), _TIMEOUT, _ATTEMPTS, outside=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Protocol
 
-from ..errors import BadResponse, ChecksumMismatch, ConfigError, Truncated
-from .messages import Body, BytesBody, Request, Stream
+from ..errors import ConfigError, Truncated
+from .messages import Body, BytesBody, Headers, Request
 from .sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD
 
 _PIECE = 256 * 1024
@@ -159,36 +159,14 @@ def _square(matrix: tuple[int, ...]) -> tuple[int, ...]:
     return tuple([_times(matrix, column) for column in matrix])
 
 
-class VerifyingStream:
-    """A Stream that compares what it handed out with a checksum of the store, and raises at the end if they differ.
+def stored_checksum(headers: Headers) -> tuple[Digest | None, str]:
+    """A digest to feed with the whole object, and what it must come to in base64; None if there is nothing to check.
 
-    ChecksumMismatch comes in place of the end-of-stream 0, so no reader can take the bytes for whole.
+    headers: of an answer to a GetObject of all of it. A checksum of parts' checksums cannot be checked on a stream: it
+    ends in "-" and the number of parts.
     """
-
-    def __init__(self, stream: Stream, algorithm: str, expected: str, name: str) -> None:
-        self._stream = stream
-        self._digest = ALGORITHMS[algorithm]()
-        try:
-            self._expected = b64decode(expected, validate=True)
-        except ValueError:
-            raise BadResponse(f"{name}: the store's checksum {expected!r} is no base64") from None
-        self._name = name
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        got = self._stream.readinto(buffer)
-        if got:
-            self._digest.update(buffer[:got])
-        elif len(buffer) and self._digest.digest() != self._expected:
-            raise ChecksumMismatch(f"{self._name}: the bytes that came do not have the checksum that was stored")
-        return got
-
-    def read(self, size: int = -1, /) -> bytes:
-        piece = self._stream.read(size)
-        if piece:
-            self._digest.update(piece)
-        if (size < 0 or (size and not piece)) and self._digest.digest() != self._expected:
-            raise ChecksumMismatch(f"{self._name}: the bytes that came do not have the checksum that was stored")
-        return piece
-
-    def close(self) -> None:
-        self._stream.close()
+    for algorithm, digest in ALGORITHMS.items():
+        value = headers.get(f"x-amz-checksum-{algorithm.lower()}", "")
+        if value and "-" not in value and headers.get("x-amz-checksum-type") != "COMPOSITE":
+            return digest(), value
+    return None, ""

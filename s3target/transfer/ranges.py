@@ -22,6 +22,9 @@ from ..protocol.operations.objects import ByteRange, GetObject, ObjectInfo, Obje
 from .workers import GRACE, Stopped, Ticket, Workers
 
 _SCRATCH_SIZE = 64 * 1024
+_WORTH_IT = 64 * 1024
+"""Bytes that must have come since a body broke off before, for it not to count as tried in vain; of a short range less:
+one 32nd of it. So a store that gives a byte at a time is not asked for ever."""
 
 
 class RangeBody:
@@ -37,8 +40,7 @@ class RangeBody:
         self._client = client
         self._operation = operation
         self._known = known
-        self._breaks = 0
-        self._surplus = 0
+        self._breaks = self._surplus = 0
         self._stream: Stream | None = None
         self.position, self._last = operation.byte_range or ByteRange(0)
         answer = self._ask()
@@ -46,6 +48,8 @@ class RangeBody:
         self.info = self._known = known or answer.info
         self.whole = answer.first == 0 and size == (-1 if answer.length is None else answer.length)
         self.end = self._end(answer)
+        self._broke_at = self.position
+        self._worth_it = _WORTH_IT if self.end is None else min(_WORTH_IT, (self.end - self.position) // 32)
 
     def readinto(self, view: memoryview, /) -> int:
         """Fill view with what has come, waiting for at least one byte; 0 only at the end."""
@@ -59,7 +63,6 @@ class RangeBody:
                 self._break_off(error)
                 continue
             self.position += got
-            self._breaks = 0
             return got
         return 0
 
@@ -67,6 +70,10 @@ class RangeBody:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
+
+    def read_up_to(self, end: int) -> None:
+        """Read less than was asked for: the rest is somebody else's."""
+        self.end, self._last = end, end - 1
 
     def read_to_the_end(self) -> None:
         """Go on to the end of the object: the store was asked for a range and sends all of it anyway."""
@@ -120,7 +127,9 @@ class RangeBody:
         self.close()
         if not self.info.e_tag:
             raise error
-        self._breaks += 1
+        came = self.position - self._broke_at
+        self._breaks = 1 if came and came >= self._worth_it else self._breaks + 1
+        self._broke_at = self.position
         self._client.pause(self._breaks, error)
 
     def _changed(self) -> ObjectChanged:

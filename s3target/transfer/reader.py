@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..client import Client
 from ..errors import ChecksumMismatch, ConfigError, ServiceError
-from ..protocol.checksum import ALGORITHMS, Digest
-from ..protocol.messages import Headers
+from ..protocol.checksum import Digest, stored_checksum
 from ..protocol.operations.objects import ByteRange, GetObject, ObjectInfo
 from ..protocol.options import ExtraArgs, headers_for
 from .plan import DEFAULT_PART, Progress
@@ -189,7 +188,7 @@ class Reader(io.RawIOBase):
         source = self._source = self._open_source()
         self._info = self._info or source.info
         if self._position == 0 and source.whole:
-            self._digest, self._expected = _checksum(source.info.headers)
+            self._digest, self._expected = stored_checksum(source.info.headers)
         return source
 
     def _open_source(self) -> Source:
@@ -224,18 +223,6 @@ class Reader(io.RawIOBase):
 
     def _mismatch(self) -> ChecksumMismatch:
         return ChecksumMismatch(f"{self.name}: the bytes that came do not have the checksum that was stored")
-
-
-def _checksum(headers: Headers) -> tuple[Digest | None, str]:
-    """A digest to feed with the whole object, and what it must come to in base64; None if there is nothing to check.
-
-    A checksum of parts' checksums cannot be checked on a stream: it ends in "-" and the number of parts.
-    """
-    for algorithm, digest in ALGORITHMS.items():
-        value = headers.get(f"x-amz-checksum-{algorithm.lower()}", "")
-        if value and "-" not in value and headers.get("x-amz-checksum-type") != "COMPOSITE":
-            return digest(), value
-    return None, ""
 
 
 def open_reader(client: Client, bucket: str, key: str, options: ReaderOptions | None = None) -> Reader:

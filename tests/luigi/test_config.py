@@ -11,7 +11,7 @@ import pytest
 from luigi.configuration import LuigiConfigParser, LuigiTomlParser
 
 from connected import settings_for
-from s3target import ConfigError, DeprecatedBotoClientException, S3Client, S3Target
+from s3target import ConfigError, ConnectFailed, DeprecatedBotoClientException, S3Client, S3Target
 from s3target.client import Client
 from s3target.luigi.config import section
 from servers.store import Store
@@ -113,10 +113,10 @@ def test_text_is_read_by_the_settings_type(
         ("config = x", "knows no setting 'config'; give the settings of botocore's Config one by one"),
         ("verify_ = x", "did you mean verify"),
         ("use_ssl = perhaps", r"use_ssl \(luigi.cfg \[s3\]\) is true or false, not 'perhaps'"),
-        ("max_attempts = 2.5", r"max_attempts \(luigi.cfg \[s3\]\) is a whole number"),
-        ("read_timeout = -1", r"read_timeout \(luigi.cfg \[s3\]\) is a positive number"),
+        ("max_attempts = 2.5", r"max_attempts \(luigi.cfg \[s3\]\) is a .*number.*2\.5"),
+        ("read_timeout = -1", r"read_timeout \(luigi.cfg \[s3\]\) is a .*number.*-1"),
         ("addressing_style = pfad", "is one of auto, virtual, path"),
-        ("aws_access_key_id = AK", "aws_secret_access_key is missing"),
+        ("aws_access_key_id = AK", "aws_secret_access_key"),
     ],
 )
 def test_what_cannot_be_right_is_told(luigi_cfg: Configure, line: str, told: str) -> None:
@@ -203,14 +203,14 @@ def test_keys_come_from_one_place(luigi_cfg: Configure) -> None:
     found = S3Client("OF-CODE", "s").s3.credentials.get()
     assert found is not None
     assert (found.access_key_id, found.session_token) == ("OF-CODE", None)
-    with pytest.raises(ConfigError, match="aws_secret_access_key is missing"):
+    with pytest.raises(ConfigError, match="aws_secret_access_key"):
         _ = S3Client("OF-CODE").s3
 
 
 def test_an_error_names_the_place_of_the_value(luigi_cfg: Configure) -> None:
     """An argument is not told as luigi.cfg's, though that has the same name too."""
     luigi_cfg("[s3]\nmax_attempts = 5\n")
-    with pytest.raises(ConfigError, match=r"^max_attempts is a positive number, not 'many'"):
+    with pytest.raises(ConfigError, match=r"^max_attempts is a .*number.*'many'"):
         _ = S3Client(max_attempts="many").s3
 
 
@@ -346,9 +346,7 @@ def test_nothing_is_asked_before_it_is_needed() -> None:
 def test_a_store_behind_tls_is_verified(running_store: Callable[[str], Store]) -> None:
     """`verify` names the CA file; verify=False checks nothing."""
     store = running_store("moto-tls")
-    client = S3Client(**settings_for(store))
-    assert client.exists("s3://any-bucket")
     for verify in (store.ca_file, False, "false"):
         assert S3Client(**settings_for(store, verify=verify)).get_key("s3://no-such-bucket-here/key") is None
-    with pytest.raises(Exception, match="certificate"):
+    with pytest.raises(ConnectFailed, match="certificate"):
         S3Client(**settings_for(store, verify=True, max_attempts=1)).get_key("s3://no-such-bucket-here/key")

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3target.errors import BadResponse, ChecksumMismatch, ConfigError, ConnectionDropped, Truncated
-from s3target.protocol.checksum import ALGORITHMS, Crc32, VerifyingStream, crc32_combine, digest_body, seal
+from s3target.errors import ConfigError, Truncated
+from s3target.protocol.checksum import ALGORITHMS, Crc32, crc32_combine, digest_body, seal, stored_checksum
 from s3target.protocol.messages import EMPTY, BytesBody, FileSlice, Origin, Request
 from s3target.protocol.sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD
-from scripted import Pieces
 
 CONTENT = b"Welcome to Amazon S3."
 CRC32 = b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode()
@@ -167,66 +166,30 @@ def test_crc32_has_hashlibs_verbs():
     assert digest.digest() == zlib.crc32(CONTENT).to_bytes(4, "big")
 
 
-def read_all(stream, size):
-    """Everything, by read(size) or, for size 0, by readinto."""
-    got = b""
-    buffer = memoryview(bytearray(7))
-    while piece := stream.read(size) if size else bytes(buffer[: stream.readinto(buffer)]):
-        got += piece
-        if size < 0:
-            break
-    return got
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"x-amz-checksum-crc32": CRC32}, CRC32),
+        ({"x-amz-checksum-sha1": SHA1}, SHA1),
+        ({"x-amz-checksum-sha256": SHA256, "x-amz-checksum-type": "FULL_OBJECT"}, SHA256),
+    ],
+)
+def test_a_checksum_of_the_whole_can_be_compared(headers, expected):
+    """The digest, fed with the object, comes to what the store says."""
+    digest, said = stored_checksum(headers)
+    digest.update(CONTENT)
+    assert b64encode(digest.digest()).decode() == said == expected
 
 
-WAYS = pytest.mark.parametrize("size", [-1, 1, 4, 1000, 0])
-STORED = pytest.mark.parametrize(("algorithm", "stored"), [("CRC32", CRC32), ("SHA1", SHA1), ("SHA256", SHA256)])
-
-
-@WAYS
-@STORED
-def test_stream_with_the_right_bytes(algorithm, stored, size):
-    """They come through, and reading on at the end stays quiet."""
-    stream = VerifyingStream(Pieces(CONTENT[:5], CONTENT[5:]), algorithm, stored, "s3://b/k")
-    assert read_all(stream, size) == CONTENT
-    assert stream.read(10) == b""
-    assert stream.read() == b""
-    assert stream.readinto(memoryview(bytearray(3))) == 0
-
-
-@WAYS
-@STORED
-@pytest.mark.parametrize("came", [b"", CONTENT[:-1], CONTENT + b".", CONTENT[::-1]])
-def test_stream_with_other_bytes(algorithm, stored, size, came):
-    """The error stands where the end would be, again and again, so nobody takes the bytes for whole."""
-    stream = VerifyingStream(Pieces(came), algorithm, stored, "s3://b/k")
-    with pytest.raises(ChecksumMismatch, match="s3://b/k"):
-        read_all(stream, size)
-    with pytest.raises(ChecksumMismatch):
-        stream.read(1)
-
-
-@pytest.mark.parametrize("size", [1, 4, 0])
-def test_stream_read_in_part(size):
-    """Whoever stops before the end is not bothered; asking for no bytes is no end either."""
-    pieces = Pieces(CONTENT)
-    stream = VerifyingStream(pieces, "CRC32", "AAAAAA==", "s3://b/k")
-    assert stream.read(0) == b""
-    assert stream.readinto(memoryview(bytearray(0))) == 0
-    assert len(stream.read(size) if size else stream.read(5)) > 0
-    stream.close()
-    assert pieces.closed
-
-
-def test_stream_that_breaks_off():
-    """The connection's error comes through as it is."""
-    stream = VerifyingStream(Pieces(CONTENT[:4], ConnectionDropped("gone")), "CRC32", CRC32, "s3://b/k")
-    assert stream.read(4) == CONTENT[:4]
-    with pytest.raises(ConnectionDropped):
-        stream.read(4)
-
-
-@pytest.mark.parametrize("stored", ["anF9hg==-1", "x", "not base64!", "ü"])
-def test_stored_checksum_that_is_none(stored):
-    """Such as the checksum of checksums, with its "-N", taken for that of the whole."""
-    with pytest.raises(BadResponse, match="s3://b/k"):
-        VerifyingStream(Pieces(), "CRC32", stored, "s3://b/k")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-amz-checksum-crc32": "anF9hg==-1"},
+        {"x-amz-checksum-crc32": CRC32, "x-amz-checksum-type": "COMPOSITE"},
+        {"x-amz-checksum-crc32c": "AAAAAA=="},
+    ],
+)
+def test_what_cannot_be_compared(headers):
+    """No checksum, one of parts' checksums, and algorithms that the standard library does not have."""
+    assert stored_checksum(headers) == (None, "")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from s3target.client import Client, Transport
 from s3target.connect import connect
 from s3target.protocol.messages import Request, Response
 from servers.store import Store
+
+KeyStore = Callable[[str], tuple[Client, str]]
+"""From the name of a store to a client of it and a bucket in it."""
 
 
 def settings_for(store: Store, **more: Any) -> dict[str, Any]:

@@ -7,8 +7,10 @@ head parsing, by way of email.parser, costs more than all the rest of an exchang
 from __future__ import annotations
 
 import http.client
+import os
 import select
 import socket
+import struct
 from io import BufferedIOBase
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -25,6 +27,8 @@ RECEIVE_SIZE = 64 * 1024
 SMALL_BODY = 64 * 1024
 """Bytes of a body that go out in one write with the head."""
 PIECE_SIZE = 256 * 1024
+SENDFILE_SIZE = 1 << 30
+_WAIT_FOR_ALL = getattr(socket, "MSG_WAITALL", 0)
 
 
 class Answer:
@@ -76,6 +80,7 @@ class Connection(http.client.HTTPConnection):
         self._proxy = proxy
         self._tls = tls
         self._served = 0
+        self._plain = False
         self._poll: Any = None
 
     def __del__(self) -> None:
@@ -104,7 +109,7 @@ class Connection(http.client.HTTPConnection):
                 if self._proxy:
                     self._open_tunnel(self._proxy)
                 self.sock = self._tls.wrap(self.sock, self.origin.host)
-            self.sock.settimeout(self._options.read_timeout)
+            self._plain = _wait_in_kernel(self.sock, self._options.read_timeout)
         except (OSError, UnicodeError, OverflowError) as error:
             self.close()
             raise self._connect_failure(error) from error
@@ -195,12 +200,18 @@ class Connection(http.client.HTTPConnection):
 
     def _send_file(self, body: Body, reader: BinaryIO) -> int:
         """The number of bytes sent: fewer than announced if there are no more."""
-        if not (isinstance(body, FileSlice) and body.length and type(self.sock) is socket.socket):
+        if not (isinstance(body, FileSlice) and type(self.sock) is socket.socket and hasattr(os, "sendfile")):
             return self._send_pieces(cast(BufferedIOBase, reader), body.length)
+        out, source, sent = self.sock.fileno(), reader.fileno(), 0
         try:
-            return self.sock.sendfile(reader, body.offset, body.length)
+            while sent < body.length:
+                count = os.sendfile(out, source, body.offset + sent, min(body.length - sent, SENDFILE_SIZE))
+                if not count:
+                    break
+                sent += count
         except OSError as error:
             raise self.failure(error) from error
+        return sent
 
     def _send_pieces(self, reader: BufferedIOBase, length: int) -> int:
         """For TLS, and bodies that are no file: one buffer, used over and over."""
@@ -225,18 +236,36 @@ class Connection(http.client.HTTPConnection):
         return answer
 
     def receive(self, view: memoryview) -> int:
-        """Bytes of a body into view; 0 at the end of the connection."""
+        """Bytes of a body into view, all of it if they come in time; 0 at the end of the connection."""
         try:
+            if self._plain:
+                return cast(int, self.sock.recv_into(view, 0, _WAIT_FOR_ALL))
             return cast(int, self.sock.recv_into(view))
         except OSError as error:
             raise self.failure(error, True) from error
 
     def failure(self, error: OSError, begun: bool = False) -> TransportError:
         """What an error of the socket means during an exchange. begun: some of the answer had come."""
-        if isinstance(error, TimeoutError):
+        if isinstance(error, (TimeoutError, BlockingIOError)):
             return TimedOut(f"{self.place} was silent for {self._options.read_timeout:g} s")
         why = getattr(error, "strerror", None) or str(error)
         return ConnectionDropped(f"{self.place} dropped the connection: {why}", reused=bool(self._served) and not begun)
+
+
+def _wait_in_kernel(sock: socket.socket, timeout: float) -> bool:
+    """Set the read timeout; True if it is the kernel that keeps it, so that a receive may wait for a full buffer.
+
+    Python keeps a socket's timeout by a poll() before each call; SO_RCVTIMEO saves those. TLS needs Python's way.
+    """
+    if type(sock) is not socket.socket or os.name != "posix":
+        sock.settimeout(timeout)
+        return False
+    sock.settimeout(None)
+    seconds, fraction = divmod(timeout, 1.0)
+    timeval = struct.pack("@ll", int(seconds), int(fraction * 1e6))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+    return True
 
 
 def _at(host: str, port: int) -> str:

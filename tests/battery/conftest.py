@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from connected import client_of
+from connected import KeyStore, client_of
 from s3target.client import Client
 from s3target.filesystem import FileSystem
 from servers.moto import moto_auth_store as start_moto_auth
 from servers.signed import make_bucket
 from servers.store import Store
-
-KeyStore = Callable[[str], tuple[Client, str]]
 
 
 @pytest.fixture(scope="session")

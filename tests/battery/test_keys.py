@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awkward_keys import CHECKING, KEYS, limits
-from battery.conftest import KeyStore
+from connected import KeyStore
 from s3target import AccessDenied, NotFound
 from s3target.client import Client, Transport
 from s3target.filesystem import FileSystem, S3Path, parse_path

@@ -150,7 +150,7 @@ def serving(route: Route) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(answer.content)
 
-        do_GET = do_PUT = do_POST = answer
+        do_GET = do_PUT = do_POST = do_CONNECT = answer
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

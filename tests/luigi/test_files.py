@@ -353,17 +353,25 @@ def test_a_folder_that_is_not_there_is_told_at_open(make: Make, client: S3Client
     gc.collect()
 
 
-def test_no_descriptor_left_leaves_no_file(make: Make, folder: Path) -> None:
-    """The file was made but cannot be opened: it goes again."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    held = [os.open(os.devnull, os.O_RDONLY)]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (held[0] + 1, hard))
+class Starved(AtomicS3File):
+    """Its process runs out of file descriptors as soon as the temporary file is made."""
+
+    def generate_tmp_path(self, path: str) -> str:
+        tmp_path = super().generate_tmp_path(path)
+        lowest_free = os.open(os.devnull, os.O_RDONLY)
+        os.close(lowest_free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        return tmp_path
+
+
+def test_a_temporary_file_that_cannot_be_opened_goes_again(client: S3Client, base: str, folder: Path) -> None:
+    """The error comes out of the constructor, and nothing is left."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         with pytest.raises(OSError, match="Too many open files"):
-            make("Nop").open("w")
+            Starved(f"{base}/key", client, tmp_dir=str(folder))
     finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        os.close(held[0])
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     gc.collect()
     assert list(folder.iterdir()) == []
 

@@ -241,11 +241,11 @@ def resolve(
     """
     check_names(arguments)
     places = _Places(arguments, environ, profiles, origin or {})
-    if places.find("ignore_configured_endpoint_urls")[0]:
-        places.only_given = _CONFIGURED_URLS
-    found = {name: places.find(name) for name in SETTINGS}
-    values = {name: value for name, (value, _) in found.items()}
-    sources = {name: source for name, (_, source) in found.items()}
+    found = {name: places.find(name) for name in SETTINGS if name not in _CONFIGURED_URLS}
+    places.closed = found["ignore_configured_endpoint_urls"][0]
+    found |= {name: places.find(name) for name in _CONFIGURED_URLS}
+    values = {name: found[name][0] for name in SETTINGS}
+    sources = {name: found[name][1] for name in SETTINGS}
     mode = values["defaults_mode"]
     if mode != "legacy":
         for name, value in (("us_east_1_regional_endpoint", "regional"), ("connect_timeout", _MODE_TIMEOUTS[mode])):
@@ -255,9 +255,9 @@ def resolve(
 
 
 class _Places:
-    """Where a setting may stand. only_given: names that count from arguments alone."""
+    """Where a setting may stand. closed: endpoint urls count from arguments alone."""
 
-    only_given: tuple[str, ...] = ()
+    closed = False
 
     def __init__(
         self,
@@ -282,7 +282,7 @@ class _Places:
 
     def _candidates(self, name: str, setting: Setting) -> Iterator[tuple[Any, str, Callable[[str, Any], Any]]]:
         yield self._arguments.get(name), self.origin(name), setting.read
-        if name in self.only_given:
+        if self.closed and name in _CONFIGURED_URLS:
             return
         read = _AS_AWS_READS.get(setting.read, setting.read)
         for variable in setting.variables:

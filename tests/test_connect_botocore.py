@@ -201,8 +201,9 @@ def differs_on_purpose(drawn: Drawn, service: str) -> str:
     """Why we differ there from botocore; "" if we do not."""
     try:
         settings = resolved({**drawn.arguments, "profile_name": drawn.explicit})
-    except ConfigError:
-        return ""
+    except ConfigError as error:
+        gone = "no section [services gone]" in str(error)
+        return "a services section that is not there is an error for S3 and STS alike" if gone else ""
     if service == "s3" and settings["use_accelerate_endpoint"]:
         if settings["endpoint_url"]:
             return "accelerate in the profile does not concern a custom endpoint"

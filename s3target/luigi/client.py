@@ -316,6 +316,10 @@ class S3Client(FileSystem):
         base = str(path) if str(path).endswith("/") else f"{path}/"
         skip = len(place.below)
         window = Window(start_time, end_time) if start_time or end_time else None
+        if window is None and not return_key:
+            for key in self._files.keys(place):
+                yield base + key[skip:]
+            return
         for entry in self._files.list(place, window):
             if return_key:
                 yield S3Key(self, S3Path(entry.bucket, entry.key), ReaderOptions(), entry)

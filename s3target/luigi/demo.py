@@ -12,8 +12,9 @@ import sys
 import time
 from collections.abc import Iterator
 
-import luigi
 from luigi.format import UTF8, Gzip
+
+import luigi
 
 from ..protocol.operations.objects import HeadObject
 from .client import S3Client

@@ -34,13 +34,21 @@ _log = logging.getLogger("s3target.transfer")
 
 
 def copy(
-    client: Client, source: CopySource, bucket: str, key: str, options: TransferOptions = _DEFAULT
+    client: Client,
+    source: CopySource,
+    bucket: str,
+    key: str,
+    options: TransferOptions = _DEFAULT,
+    listed: ObjectInfo | None = None,
 ) -> tuple[WrittenObject, int]:
     """Copy source to bucket/key: the store's answer, and the object's size in bytes.
 
+    listed: what a listing has told of the source; a small object then costs one request.
     NotFound if there is no source; ObjectChanged if it is replaced while its parts are copied. MetadataDirective and
     TaggingDirective as with CopyObject; in parts, metadata that is given replaces its like without a directive too.
     """
+    if listed is not None and listed.size <= max(options.copy_threshold, options.part_size):
+        return _at_once(client, source, bucket, key, listed, options), listed.size
     head = HeadObject(source.bucket, source.key, source_headers(options.extra_args), source.version_id)
     info = client.call(head)
     if info.size <= max(options.copy_threshold, options.part_size):

@@ -1,8 +1,9 @@
 """The one loop: Client.call(operation).
 
 Read it top to bottom: the request is made from the operation and sealed once; then, for each attempt, credentials,
-clock and region are read anew, the request is signed and sent, and retry.judge says what the outcome means. No other
-layer retries a request. A Client is thread-safe and pickles without its connections.
+clock and region are read anew, the request is signed and sent, and retry.judge says what the outcome means. A refusal
+that may be the doing of an earlier attempt, whose answer was lost, is looked into before it counts. No other layer
+retries a request. A Client is thread-safe and pickles without its connections.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from .errors import BadResponse, NoCredentials, S3Error, TransportError
+from .errors import BadResponse, NoCredentials, S3Error, ServiceError, TransportError
 from .protocol import sigv4
 from .protocol.checksum import seal
 from .protocol.identity import Credentials
@@ -23,6 +24,7 @@ from .protocol.operations.buckets import HeadBucket
 from .retry import (
     Accept,
     AdjustClock,
+    Fail,
     Redirect,
     RenewCredentials,
     Retry,
@@ -30,6 +32,7 @@ from .retry import (
     RetryQuota,
     Verdict,
     judge,
+    leaves_doubt,
     unreadable,
 )
 
@@ -116,6 +119,11 @@ class Client:
                 else:
                     self._quota.give_back(call.paid or 1)
                     return result
+            if isinstance(verdict, Fail) and call.in_doubt:
+                made = self._inquire(operation, verdict.error)
+                if made is not None:
+                    return made
+            call.in_doubt = call.in_doubt or leaves_doubt(outcome)
             self._proceed(call, verdict, credentials, offset)
 
     def presign(self, operation: Operation[Any], expires: int = 3600) -> str:
@@ -176,6 +184,21 @@ class Client:
             return _with_content(response, operation.max_reply)
         except TransportError as error:
             return error
+
+    def _inquire(self, operation: Operation[Result], error: S3Error) -> Result | None:
+        """The result, if the store shows that an attempt whose answer was lost has succeeded, so that this one could
+        not; None if the error stands."""
+        inquiry = operation.inquiry(error) if isinstance(error, ServiceError) else None
+        if inquiry is None:
+            return None
+        try:
+            made = operation.recognize(self.call(inquiry))
+        except S3Error as unknown:
+            _log.info("%s: what became of an attempt without an answer cannot be told: %s", operation.name, unknown)
+            return None
+        if made is not None:
+            _log.info("%s: an attempt whose answer was lost has succeeded", operation.name)
+        return made
 
     def _proceed(self, call: _Call, verdict: Verdict, credentials: Credentials | None, offset: float) -> None:
         """Get ready for the next attempt, or raise the verdict's error."""
@@ -238,7 +261,7 @@ class Client:
 class _Call:
     """What one call remembers between its attempts."""
 
-    __slots__ = ("_seen", "attempts", "begun", "free", "operation", "paid", "request", "retries")
+    __slots__ = ("_seen", "attempts", "begun", "free", "in_doubt", "operation", "paid", "request", "retries")
 
     def __init__(self, client: Client, operation: Operation[Any]) -> None:
         self.operation = operation
@@ -246,6 +269,7 @@ class _Call:
         self.begun = client._clock()
         self.attempts = 1
         self.retries = self.free = self.paid = 0
+        self.in_doubt = False
         self._seen: set[str] | None = None
 
     def first_time(self, remedy: str) -> bool:

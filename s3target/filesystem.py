@@ -133,25 +133,24 @@ class FileSystem:
 
     def list(self, path: S3Path, window: Window | None = None) -> Iterator[ObjectInfo]:
         """All objects below path, in the store's order."""
-        for page in self._pages(path.bucket, path.below):
+        for page in self.pages(path.bucket, path.below):
             for entry in page.objects:
                 if window is None or entry.last_modified in window:
                     yield entry
 
     def keys(self, path: S3Path) -> Iterator[str]:
         """The keys of all objects below path: faster than list()."""
-        for page in self._pages(path.bucket, path.below):
+        for page in self.pages(path.bucket, path.below):
             yield from page.objects.keys
 
-    def _pages(self, bucket: str, prefix: str) -> Iterator[ListPage]:
+    def pages(self, bucket: str, prefix: str, delimiter: str = "") -> Iterator[ListPage]:
         """Page after page; the next one is fetched while this one is looked at."""
-        page = self.client.call(ListObjectsV2(bucket, prefix))
+        first = ListObjectsV2(bucket, prefix, delimiter)
+        page = self.client.call(first)
         if page.next_token is not None:
             with Workers(1) as worker:
                 while page.next_token is not None:
-                    following = worker.submit(
-                        partial(self.client.call, ListObjectsV2(bucket, prefix, token=page.next_token))
-                    )
+                    following = worker.submit(partial(self.client.call, replace(first, token=page.next_token)))
                     yield page
                     page = following.result()
         yield page

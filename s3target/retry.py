@@ -14,6 +14,7 @@ from typing import NamedTuple
 from .errors import (
     BadResponse,
     ConfigError,
+    ConnectFailed,
     ConnectionDropped,
     S3Error,
     ServerFault,
@@ -106,9 +107,16 @@ def judge(operation: Operation[object], outcome: Response | TransportError, now:
         return RenewCredentials(error, certain=False)
     if isinstance(error, Throttled):
         return Retry(error, throttled=True, after=_retry_after(outcome.headers))
-    if _is_transient(error, outcome.status):
+    if error.code in operation.transient or _is_transient(error, outcome.status):
         return Retry(error, after=_retry_after(outcome.headers))
     return Fail(error)
+
+
+def leaves_doubt(outcome: Response | TransportError) -> bool:
+    """Whether an attempt that did not succeed may have taken effect all the same."""
+    if isinstance(outcome, TransportError):
+        return not isinstance(outcome, ConnectFailed)
+    return outcome.status >= 500 or outcome.status < 300
 
 
 def _error_in_200(operation: Operation[object], response: Response) -> bool:

@@ -621,3 +621,81 @@ def test_locator_of_one_address_is_never_redirected():
     with pytest.raises(S3Error):
         client_for(transport, endpoint=Fixed(location)).call(GetCallerIdentity())
     assert len(transport.log) == 1
+
+
+def put_once(content: bytes = b"hello") -> PutObject:
+    return PutObject("b", "k", BytesBody(content), {"if-none-match": "*"})
+
+
+HELLO_MD5 = '"5d41402abc4b2a76b9719d911017c592"'
+OURS = reply(200, content_length="5", etag=HELLO_MD5)
+THEIRS = reply(200, content_length="5", etag='"0d41402abc4b2a76b9719d911017c592"')
+EXISTS = error_reply(412, "PreconditionFailed")
+GONE = error_reply(404, "NoSuchUpload")
+LOST = [
+    ConnectionDropped("answer lost"),
+    ConnectionDropped("answer lost", reused=True),
+    TimedOut("no answer"),
+    BadResponse("half an answer"),
+    reply(500),
+    reply(503),
+]
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_conditional_put_whose_answer_was_lost_knows_its_own_object(lost):
+    """The 412 is the doing of the first attempt: the store is asked, and the write has succeeded."""
+    transport = Scripted(lost, EXISTS, OURS)
+    written = client_for(transport).call(put_once())
+    assert written.e_tag == HELLO_MD5.strip('"')
+    assert [line.split()[0] for line in transport.log] == ["PUT", "PUT", "HEAD"]
+
+
+@pytest.mark.parametrize("found", [THEIRS, reply(404), reply(403), error_reply(501, "NotImplemented")])
+def test_conditional_put_that_really_lost(found):
+    """Somebody else's object is there, or nobody can say: the refusal stands."""
+    with pytest.raises(PreconditionFailed) as caught:
+        client_for(Scripted(LOST[0], EXISTS, *[found] * 2), policy=RetryPolicy(max_attempts=2)).call(put_once())
+    assert caught.value.attempts == 2
+
+
+@pytest.mark.parametrize("harmless", [ConnectFailed("refused"), error_reply(400, "RequestTimeout"), reply(429)])
+def test_attempts_without_any_effect_leave_no_doubt(harmless):
+    """What was never sent, or was turned down before it was done, cannot be the reason: no HEAD is spent."""
+    transport = Scripted(harmless, EXISTS)
+    with pytest.raises(PreconditionFailed):
+        client_for(transport).call(put_once())
+    assert len(transport.log) == 2
+
+
+def test_first_refusal_is_believed():
+    """There was no attempt before it."""
+    transport = Scripted(EXISTS)
+    with pytest.raises(PreconditionFailed):
+        client_for(transport).call(put_once())
+    assert len(transport.log) == 1
+
+
+@pytest.mark.parametrize("lost", [*LOST, reply(200, b""), reply(200, b"<Error><Code>InternalError</Code></Error>")])
+def test_complete_whose_answer_was_lost(lost):
+    """The upload is gone because it is complete."""
+    transport = Scripted(lost, GONE, reply(200, content_length="5", etag='"%s-1"' % ("0" * 32), x_amz_a="1"))
+    parts = (Part(1, "opaque", 5),)
+    written = client_for(transport).call(CompleteMultipartUpload("b", "k", "u", parts))
+    assert written.e_tag == "0" * 32 + "-1"
+
+
+def test_complete_of_an_upload_that_never_was():
+    """Nothing of it is at the key."""
+    with pytest.raises(ServiceError) as caught:
+        client_for(Scripted(LOST[0], GONE, reply(404))).call(COMPLETE)
+    assert caught.value.code == "NoSuchUpload"
+
+
+def test_conflict_of_two_conditional_puts_is_tried_again():
+    """S3 asks for it: 409 ConditionalRequestConflict says that nobody has won yet."""
+    conflict = error_reply(409, "ConditionalRequestConflict")
+    transport = Scripted(conflict, reply(200, etag=HELLO_MD5))
+    assert client_for(transport).call(put_once()).e_tag == HELLO_MD5.strip('"')
+    with pytest.raises(PreconditionFailed):
+        client_for(Scripted(conflict)).call(COMPLETE)

@@ -180,7 +180,7 @@ def test_where_sts_is(home, monkeypatch, environ, config, host):
         monkeypatch.setenv(name, value)
     home.config.write_text(f"[default]\n{config}")
     with serving(lambda *_: Answer(403)) as proxy:
-        keys = {"aws_access_key_id": "A", "aws_secret_access_key": "s", "aws_role_arn": "arn:x"}
+        keys = {"aws_access_key_id": "A", "aws_secret_access_key": "s", "aws_role_arn": "arn:x", "max_attempts": 1}
         with connect(region_name="eu-west-1", proxies=proxy.url, **keys) as client, pytest.raises(RefreshFailed):
             client.credentials.get()
     assert set(proxy.log) == {f"CONNECT {host}:443"}

@@ -160,8 +160,8 @@ def sent_by(client: Any, service: str, operation: str, **parameters: str) -> str
     return f"{url} {region}"
 
 
-def by_botocore(drawn: Drawn) -> dict[str, str]:
-    """Where requests to S3 and to STS go, or "refused"."""
+def by_botocore(drawn: Drawn, alike: bool = True) -> dict[str, str]:
+    """Where requests to S3 and to STS go, or "refused". alike: give it the region that we find, where that differs."""
     found = {}
     for service, operation, parameters, names in (
         ("s3", "get_object", {"Bucket": drawn.bucket, "Key": "key"}, {"region_name", "endpoint_url", "use_ssl"}),
@@ -171,9 +171,11 @@ def by_botocore(drawn: Drawn) -> dict[str, str]:
             session = Session(profile=drawn.explicit)
             session.register_component("data_loader", LOADER)
             given = {name: value for name, value in drawn.arguments.items() if name in names}
-            # Both on purpose: AWS_REGION is read too, and without any region it is us-east-1.
-            if not given.get("region_name") and not session.get_config_variable("region"):
-                given["region_name"] = drawn.environ.get("AWS_REGION", "us-east-1")
+            # Both on purpose: AWS_REGION is read too, after AWS_DEFAULT_REGION and before the profile, as by all other
+            # SDKs; and without any region it is us-east-1.
+            if alike and not given.get("region_name") and "AWS_DEFAULT_REGION" not in drawn.environ:
+                known = session.get_config_variable("region") or "us-east-1"
+                given["region_name"] = drawn.environ.get("AWS_REGION", known)
             client = session.create_client(service, **KEYS, **given)
             found[service] = sent_by(client, service, operation, **parameters)
             client.close()
@@ -231,3 +233,38 @@ def test_same_hosts_and_regions_as_botocore(tmp_path, monkeypatch):
     assert len([outcome for outcome in seen if outcome.startswith("sts ")]) > 15
     assert seen["s3 refused"] + seen["sts refused"] < CONFIGURATIONS / 2
     assert sum(count for outcome, count in seen.items() if not outcome.startswith(("s3 ", "sts "))) < CONFIGURATIONS / 4
+
+
+@pytest.mark.parametrize(
+    ("environ", "config", "service", "theirs", "ours"),
+    [
+        # AWS_REGION is read too, and before the profile, as by all other SDKs.
+        ({"AWS_REGION": "us-west-2"}, "region = eu-west-1", "s3", "bucket.s3.eu-west-1", "bucket.s3.us-west-2"),
+        # Without a region it is us-east-1, at that region's own STS; and S3's settings for us-east-1 apply.
+        ({}, "", "sts", "https://sts.amazonaws.com us-east-1", "https://sts.us-east-1.amazonaws.com us-east-1"),
+        ({}, "s3_us_east_1_regional_endpoint = regional", "s3", "bucket.s3.amazonaws", "bucket.s3.us-east-1.amazonaws"),
+        # An empty variable is none.
+        ({"AWS_DEFAULT_REGION": ""}, "region = eu-west-1", "s3", "refused", "bucket.s3.eu-west-1"),
+        # A file that cannot be right is told, also where botocore does not look.
+        ({"AWS_ENDPOINT_URL_S3": "http://x"}, "services = gone", "s3", "http://x/bucket", "refused"),
+        # S3 Accelerate is only for AWS's own hosts, and needs the bucket in the host.
+        (
+            {"AWS_ENDPOINT_URL": "http://x"},
+            "s3 =\n  use_accelerate_endpoint = true",
+            "s3",
+            "refused",
+            "http://x/bucket",
+        ),
+    ],
+)
+def test_where_we_differ_on_purpose(tmp_path, monkeypatch, environ, config, service, theirs, ours):
+    """Each difference, with what botocore makes of it."""
+    drawn = Drawn(tmp_path, 0)
+    drawn.arguments, drawn.explicit, drawn.bucket = {}, None, "bucket"
+    (tmp_path / "config").write_text(f"[default]\n{config}\n")
+    (tmp_path / "credentials").write_text("")
+    files = {name: value for name, value in drawn.environ.items() if name.endswith("_FILE")}
+    for name, value in {**files, **environ}.items():
+        monkeypatch.setenv(name, value)
+    assert theirs in by_botocore(drawn, alike=False)[service]
+    assert ours in by_us(drawn)[service]

@@ -31,6 +31,7 @@ FLOORS = {
     "transfer": 3,
     "connect": 4,
     "filesystem": 4,
+    "globs": 4,
     "settings": 4,
     "cli": 5,
     "luigi": 5,

@@ -11,7 +11,6 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from ..client import Client
 from ..errors import ConfigError, NotFound
@@ -20,9 +19,6 @@ from ..protocol.endpoint import Endpoint
 from ..protocol.operations.base import Locator
 from ..protocol.operations.buckets import CreateBucket, DeleteBucket, HeadBucket
 from .seaweedfs import Server, seaweedfs
-
-if TYPE_CHECKING:
-    from ..luigi import S3Client
 
 _BUCKET = "s3target-demo"
 
@@ -43,7 +39,7 @@ def run(endpoint_url: str | None, bucket: str | None, keep: bool) -> int:
             status = run_pipeline(f"s3://{_BUCKET}/words")
         print("SeaweedFS is stopped, and its data are gone.")
         return status
-    with _your_store(endpoint_url), _folder(S3Client(), bucket or _BUCKET, keep) as base:
+    with _your_store(endpoint_url), _folder(S3Client().s3, bucket or _BUCKET, keep) as base:
         return run_pipeline(base)
 
 
@@ -85,9 +81,8 @@ def _your_store(endpoint_url: str | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _folder(client: S3Client, bucket: str, keep: bool) -> Iterator[str]:
+def _folder(store: Client, bucket: str, keep: bool) -> Iterator[str]:
     """A new folder in the bucket, which is made if need be. Both go again, unless they are to be kept."""
-    store = client.s3
     made = _make_bucket(store, bucket)
     base = f"s3://{bucket}/s3target-demo-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     print(f"Working below {base}/.", flush=True)

@@ -26,7 +26,8 @@ LOOK_EVERY = 5.0
 """Seconds between two looks at whether the source of the keys, a file for instance, is another by now."""
 
 SUSPICION_AFTER = 60.0
-"""Seconds for which new keys are above suspicion: a refusal that may have any reason costs one fetch in that time."""
+"""Seconds for which new keys are above suspicion: a refusal that may have any reason costs one fetch in that time.
+Half the life of keys that live for less than twice that."""
 
 _PAUSES_PER_WINDOW = 60
 _FOREVER = float("inf")
@@ -35,7 +36,7 @@ _FOREVER = float("inf")
 class _Held:
     """Keys in the cache, replaced as a whole. Only look_at moves: when the next thread has something to look after."""
 
-    __slots__ = ("advisory_at", "credentials", "fetched_at", "look_at", "mandatory_at", "pause")
+    __slots__ = ("advisory_at", "credentials", "fetched_at", "look_at", "mandatory_at", "pause", "trusted_for")
 
     def __init__(self, credentials: Credentials, now: float, advisory: float, mandatory: float) -> None:
         self.credentials = credentials
@@ -46,6 +47,7 @@ class _Held:
         self.mandatory_at = _FOREVER if end is None else end - mandatory * scale
         self.pause = LOOK_EVERY if end is None else advisory * scale / _PAUSES_PER_WINDOW
         self.look_at = self.advisory_at
+        self.trusted_for = SUSPICION_AFTER if end is None else min(SUSPICION_AFTER, (end - now) / 2)
 
 
 class Refreshing:
@@ -101,7 +103,7 @@ class Refreshing:
     def _suspicious(self, held: _Held) -> bool:
         if self._changed is not None and self._changed():
             return True
-        return bool(held.credentials.session_token) and self._clock() - held.fetched_at > SUSPICION_AFTER
+        return bool(held.credentials.session_token) and self._clock() - held.fetched_at > held.trusted_for
 
     def _replaced(self, held: _Held) -> bool:
         """Whether a fetch gives other keys. If it fails, the suspects stay: they may well be good."""

@@ -12,9 +12,8 @@ import sys
 import time
 from collections.abc import Iterator
 
-from luigi.format import UTF8, Gzip
-
 import luigi
+from luigi.format import UTF8, Gzip
 
 from ..protocol.operations.objects import HeadObject
 from .client import S3Client

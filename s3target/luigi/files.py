@@ -1,4 +1,4 @@
-"""The file objects of a target: AtomicS3File, which commits at close(), and ReadableS3File.
+"""The file objects of a target: AtomicS3File and StreamedS3File, which commit at close(), and ReadableS3File.
 
 Invariant of writing: nothing is at the final key until close() has returned, and nothing ever is after an exception in
 the `with` block, a dropped reference, a failed flush or a death of the process. close() twice uploads once.
@@ -10,11 +10,18 @@ import contextlib
 import io
 import os
 import tempfile
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from luigi.target import AtomicLocalFile
+from luigi.target import AtomicLocalFile, FileAlreadyExists
 
+from ..errors import PreconditionFailed
+from ..filesystem import parse_path
+from ..transfer.plan import DEFAULT_PART
+from ..transfer.writer import Writer, WriterOptions
 from .client import check_write_options
+from .pipes import Pipe, drain, fill
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -23,6 +30,15 @@ if TYPE_CHECKING:
 
 _BUFFER_SIZE = 256 * 1024
 """Bytes between the caller and the file or the store: lines are cut out of it at C speed."""
+
+
+@contextlib.contextmanager
+def _first_come(path: str) -> Iterator[None]:
+    """The store's refusal to overwrite, in Luigi's words."""
+    try:
+        yield
+    except PreconditionFailed as error:
+        raise FileAlreadyExists(f"{path} is there already; nothing was written") from error
 
 
 class AtomicS3File(AtomicLocalFile):
@@ -53,7 +69,8 @@ class AtomicS3File(AtomicLocalFile):
         return tmp_path
 
     def move_to_final_destination(self) -> None:
-        self.s3_client.put_multipart(self.tmp_path, self.path, **self.s3_options)
+        with _first_come(self.path):
+            self.s3_client.put_multipart(self.tmp_path, self.path, **self.s3_options)
 
     def close(self) -> None:
         """Commit. What goes wrong is raised, and nothing is committed then."""
@@ -121,6 +138,63 @@ class _TemporaryFile(io.FileIO):
                 os.remove(self.name)
 
 
+class StreamedS3File(io.BufferedWriter):
+    """Sends what is written as it is written, in parts from bounded memory; nothing goes to the disk.
+
+    Options are those of S3Client.put_multipart(); one that cannot be right is a ConfigError at once.
+    """
+
+    def __init__(self, path: str, s3_client: S3Client, **kwargs: Any) -> None:
+        check_write_options("StreamedS3File", kwargs)
+        place = parse_path(path)
+        extra_args = {name: value for name, value in kwargs.items() if name not in ("part_size", "progress")}
+        options = WriterOptions(
+            kwargs.get("part_size", DEFAULT_PART), extra_args=extra_args, progress=kwargs.get("progress")
+        )
+        self.path = path
+        self._pipe: Pipe | None = None
+        self._writer = Writer(s3_client.s3, place.bucket, place.key, options)
+        super().__init__(self._writer, _BUFFER_SIZE)
+
+    def fileno(self) -> int:
+        """A descriptor for a program to write to, instead of write(). close() waits for what comes through it."""
+        if self._pipe is None:
+            self.flush()
+            self._pipe = Pipe(False, partial(drain, self._writer.write))
+        return self._pipe.descriptor
+
+    def close(self) -> None:
+        """Commit. What goes wrong is raised, and nothing is committed then."""
+        if self.closed:
+            return
+        try:
+            if self._pipe is not None:
+                self._pipe.finish()
+            with _first_come(self.path):
+                super().close()
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Commit nothing; what has gone up already is dropped."""
+        if self._pipe is not None:
+            with contextlib.suppress(Exception):
+                self._pipe.stop()
+        # The writer behind this one: what is still buffered has nowhere to go.
+        self._writer.abort()
+
+    def __exit__(self, exc_type: Any, exc: Any, traceback: Any) -> None:
+        if exc_type is None:
+            self.close()
+        else:
+            self.abort()
+
+    def __del__(self) -> None:
+        if "_writer" in self.__dict__ and not self._writer.closed:
+            self.abort()
+
+
 class ReadableS3File(io.BufferedReader):
     """Reads an object as one stream, which goes on where it stopped if the connection breaks.
 
@@ -129,7 +203,22 @@ class ReadableS3File(io.BufferedReader):
 
     def __init__(self, s3_key: S3Key) -> None:
         self.s3_key = s3_key
+        self._pipe: Pipe | None = None
         super().__init__(s3_key.get()["Body"], _BUFFER_SIZE)
+
+    def fileno(self) -> int:
+        """A descriptor for a program to read from, instead of read(). close() raises what went wrong behind it."""
+        if self._pipe is None:
+            self._pipe = Pipe(True, partial(fill, self.readinto1))
+        return self._pipe.descriptor
+
+    def close(self) -> None:
+        pipe, self._pipe = self._pipe, None
+        try:
+            if pipe is not None:
+                pipe.stop()
+        finally:
+            super().close()
 
     def seekable(self) -> bool:
         """False: Luigi's formats take a file for what it is, and this one is a stream."""

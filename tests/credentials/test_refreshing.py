@@ -194,6 +194,19 @@ def test_refused_keys_that_were_renewed_meanwhile():
     assert fetch.count == 2
 
 
+def test_short_lived_keys_are_suspect_sooner():
+    """A bare 403 in the second half of a session of seconds: its end by the store's clock may have been before ours."""
+    fetch = Fetch(lifetime=2.0)
+    provider = made(fetch)
+    held = provider.get()
+    fetch.clock.now += 0.9
+    assert provider.invalidate(held, False) is False
+    fetch.clock.now += 0.2
+    assert provider.invalidate(held, False)
+    assert provider.get().access_key_id == "K2"
+    assert fetch.count == 2
+
+
 def test_suspicion_does_not_cost_good_keys():
     """If the fetch after a bare 403 fails, the keys stay."""
     fetch = Fetch()

@@ -5,7 +5,7 @@ Facts about an operation are declared as class attributes; the loop and the retr
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from ...errors import BadResponse, ConfigError, ServiceError, error_class
 from ..encoding import encode_key
@@ -39,14 +39,15 @@ class Fixed(NamedTuple):
 class Operation(Generic[Result]):
     """One API call.
 
-    idempotent: sending it twice does no harm. may_fail_in_200: the answer may be an <Error> with status 200.
-    streams: parse() takes Response.stream and hands it on; else Response.content is the whole body, at most
-    `max_reply` bytes. checksum: what protects the request's body, see checksum.seal(). accelerable: S3 Accelerate
-    serves it.
+    may_fail_in_200: the answer may be an <Error> with status 200. transient: error codes after which this operation is
+    worth another try, besides those of retry.py. streams: parse() takes Response.stream and hands it on; else
+    Response.content is the whole body, at most `max_reply` bytes. checksum: what protects the request's body, see
+    checksum.seal(). accelerable: S3 Accelerate serves it. inquiry(), recognize(): what the loop does about an attempt
+    whose answer was lost; traces.py says what can be told.
     """
 
-    idempotent: ClassVar[bool] = True
     may_fail_in_200: ClassVar[bool] = False
+    transient: ClassVar[frozenset[str]] = frozenset()
     streams: ClassVar[bool] = False
     checksum: ClassVar[str | None] = None
     max_reply: ClassVar[int] = 1 << 20
@@ -65,6 +66,15 @@ class Operation(Generic[Result]):
     def parse(self, response: Response) -> Result:
         """The result of a successful answer. BadResponse if what the API promises is not in it."""
         raise NotImplementedError
+
+    def inquiry(self, error: ServiceError) -> Operation[Any] | None:
+        """What to ask the store if an earlier attempt went without an answer, and its effect may be why this one was
+        refused. None: it cannot be."""
+        return None
+
+    def recognize(self, found: Any) -> Result | None:
+        """The result, if the answer to the inquiry shows that this very call has taken effect before."""
+        return None
 
 
 class BucketOperation(Operation[Result]):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from ...errors import BadResponse, NoCredentials
 from ..encoding import parse_timestamp, percent_encode
@@ -124,7 +124,6 @@ class SsoToken(NamedTuple):
 class CreateToken(ServiceOperation[SsoToken]):
     """A new access token for a refresh token."""
 
-    idempotent: ClassVar[bool] = False
     client_id: str
     client_secret: str = field(repr=False)
     refresh_token: str = field(repr=False)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
-from ...errors import BadResponse
+from ...errors import BadResponse, NoSuchUpload, PreconditionFailed, ServiceError
 from ..encoding import parse_timestamp, percent_decode
 from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
 from ..xml import Markup, build
 from .base import BucketOperation, Locator, Operation, document, s3_request, unquoted
-from .objects import ByteRange, CopySource, WrittenObject
+from .objects import ByteRange, CopySource, HeadObject, ObjectInfo, WrittenObject
+from .traces import consists_of, inquiry_headers
 
 
 class Part(NamedTuple):
@@ -153,6 +154,20 @@ class CompleteMultipartUpload(Operation[WrittenObject]):
         result = document(response, "CompleteMultipartUploadResult")
         version_id = response.headers.get("x-amz-version-id")
         return WrittenObject(unquoted(result.get("ETag")), version_id, response.headers)
+
+    def inquiry(self, error: ServiceError) -> HeadObject | None:
+        if not isinstance(error, (NoSuchUpload, PreconditionFailed)):
+            return None
+        return HeadObject(self.bucket, self.key, inquiry_headers(self.headers))
+
+    def recognize(self, found: ObjectInfo) -> WrittenObject | None:
+        same = consists_of(found, self.parts)
+        conditional = "if-none-match" in self.headers or "if-match" in self.headers
+        # Without a condition, an upload that is gone was completed or, within seconds, aborted by somebody else. Then
+        # the right size will do; with one, somebody else's object is what is to be expected.
+        if not same and (conditional or same is False):
+            return None
+        return WrittenObject(found.e_tag, found.version_id, found.headers)
 
 
 def _part_markup(part: Part) -> Markup:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
-from ...errors import BadResponse
+from ...errors import BadResponse, PreconditionFailed, ServiceError
 from ..encoding import parse_http_date, parse_timestamp, percent_encode
 from ..messages import EMPTY, Body, Headers, Query, Request, Response, Stream
 from .base import Locator, Operation, document, s3_request, unquoted
+from .traces import holds, inquiry_headers
 
 _NO_HEADERS: Headers = {}
 
@@ -177,9 +178,13 @@ def _content_range(text: str) -> tuple[int, int, int | None]:
 
 @dataclass(frozen=True)
 class PutObject(Operation[WrittenObject]):
-    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+
+    Of two conditional ones at once S3 may refuse both, and have them try again: ConditionalRequestConflict.
+    """
 
     checksum: ClassVar[str | None] = "CRC32"
+    transient: ClassVar[frozenset[str]] = frozenset({"ConditionalRequestConflict"})
     bucket: str
     key: str
     body: Body = EMPTY
@@ -190,6 +195,16 @@ class PutObject(Operation[WrittenObject]):
 
     def parse(self, response: Response) -> WrittenObject:
         return written(response)
+
+    def inquiry(self, error: ServiceError) -> HeadObject | None:
+        if not isinstance(error, PreconditionFailed):
+            return None
+        return HeadObject(self.bucket, self.key, inquiry_headers(self.headers))
+
+    def recognize(self, found: ObjectInfo) -> WrittenObject | None:
+        if not holds(found, self.body, self.headers):
+            return None
+        return WrittenObject(found.e_tag, found.version_id, found.headers)
 
 
 def written(response: Response) -> WrittenObject:

@@ -12,7 +12,6 @@ import sys
 import threading
 import types
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +25,7 @@ from .protocol.operations.sts import AssumeRole
 from .retry import RetryPolicy
 from .settings import Settings, resolve
 from .transport import HttpTransport, TransportOptions, environment_proxies
+from .value import replace
 
 _log = logging.getLogger("s3target.connect")
 _OTHER_VARIABLES = ("HOME", "REQUESTS_CA_BUNDLE", "REQUEST_METHOD")

@@ -8,7 +8,6 @@ there costs one HEAD, a miss one HEAD and one listing that shows the directory a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, NamedTuple
@@ -30,6 +29,7 @@ from .protocol.xml import expressible
 from .transfer.copy import copy
 from .transfer.plan import TransferOptions
 from .transfer.workers import Workers, run_all
+from .value import replace
 
 SCHEMES = ("s3", "s3a", "s3n")
 FOLDER_MARKER = "_$folder$"

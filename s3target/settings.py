@@ -11,11 +11,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .credentials import Profiles
 from .errors import ConfigError
+from .value import dataclass, field
 
 _log = logging.getLogger("s3target.settings")
 

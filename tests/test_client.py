@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import pickle
-from dataclasses import dataclass, replace
 
 import pytest
 
@@ -41,6 +40,7 @@ from s3target.protocol.operations.objects import (
 )
 from s3target.protocol.operations.sts import AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity
 from s3target.retry import RetryPolicy
+from s3target.value import dataclass, replace
 from scripted import (
     KEYS,
     NOW,

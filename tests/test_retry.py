@@ -36,6 +36,7 @@ from s3target.retry import (
     RetryPolicy,
     RetryQuota,
     judge,
+    leaves_doubt,
     unreadable,
 )
 from scripted import NOW, date, error_reply, reply
@@ -167,7 +168,8 @@ def adjust(offset):
         (HEAD, reply(404), FAIL),
         (HEAD, reply(304), FAIL),
         (PUT, error_reply(412, "PreconditionFailed"), FAIL),
-        (PUT, error_reply(409, "ConditionalRequestConflict"), FAIL),
+        (PUT, error_reply(409, "ConditionalRequestConflict"), retry()),
+        (COMPLETE, error_reply(409, "ConditionalRequestConflict"), FAIL),
         (PUT, error_reply(400, "EntityTooLarge"), FAIL),
         (GET, reply(416), FAIL),
         (PUT, reply(411), FAIL),
@@ -199,6 +201,27 @@ def test_document_that_cannot_be_read_is_asked_for_again():
     """A success that breaks off is as good as no answer."""
     error = BadResponse("cut off")
     assert unreadable(error) == Retry(error)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "doubt"),
+    [
+        (ConnectFailed("refused"), False),
+        (ConnectionDropped("lost"), True),
+        (ConnectionDropped("stale", reused=True), True),
+        (TimedOut("silent"), True),
+        (BadResponse("no HTTP"), True),
+        (reply(500), True),
+        (reply(503), True),
+        (reply(200, IN_200), True),
+        (error_reply(400, "RequestTimeout"), False),
+        (reply(429), False),
+        (error_reply(412, "PreconditionFailed"), False),
+    ],
+)
+def test_whether_an_attempt_may_have_taken_effect(outcome, doubt):
+    """Everything that was sent and not turned down."""
+    assert leaves_doubt(outcome) is doubt
 
 
 TRANSIENT, SLOW = Retry(ServiceError(503, "X")), Retry(ServiceError(503, "SlowDown"), throttled=True)

@@ -19,11 +19,11 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ConfigError
+from ..value import dataclass, field
 from .child_process import PortTaken, running, wait_until
 
 HOST = "127.0.0.1"
@@ -41,6 +41,14 @@ class TlsFiles(NamedTuple):
     key: str
 
 
+class OidcIssuer(NamedTuple):
+    """Whose web tokens are good for the role. keys_url: of the issuer's JSON Web Key set. client_id: their audience."""
+
+    url: str
+    keys_url: str
+    client_id: str
+
+
 @dataclass(frozen=True)
 class Server:
     """A running server. pid: the `weed` process. role_arn: a role that AssumeRole at sts_endpoint_url gives."""
@@ -56,12 +64,16 @@ class Server:
 
 @contextlib.contextmanager
 def seaweedfs(
-    *, tls: TlsFiles | None = None, folder: Path | None = None, start_timeout: float = 60.0
+    *,
+    tls: TlsFiles | None = None,
+    folder: Path | None = None,
+    start_timeout: float = 60.0,
+    oidc: OidcIssuer | None = None,
 ) -> Iterator[Server]:
     """A server for the length of the block.
 
     tls: serve https with this certificate. folder: keep data and logs here, and leave them there afterwards; without
-    it they are temporary. start_timeout: seconds.
+    it they are temporary. start_timeout: seconds. oidc: give the role for this issuer's web tokens too.
 
     Raises ConfigError if SeaweedFS is not installed or a file of tls is not there, ConnectFailed with the last log
     lines if it ends by itself while starting, TimedOut if it is not ready in time.
@@ -73,7 +85,7 @@ def seaweedfs(
     for attempt in range(_START_ATTEMPTS):
         with contextlib.ExitStack() as stack:
             try:
-                server = stack.enter_context(_started(weed, tls, folder, start_timeout))
+                server = stack.enter_context(_started(weed, tls, folder, start_timeout, oidc))
             except PortTaken:
                 if attempt + 1 == _START_ATTEMPTS:
                     raise
@@ -124,7 +136,9 @@ class _Ports(NamedTuple):
 
 
 @contextlib.contextmanager
-def _started(weed: str, tls: TlsFiles | None, folder: Path | None, start_timeout: float) -> Iterator[Server]:
+def _started(
+    weed: str, tls: TlsFiles | None, folder: Path | None, start_timeout: float, oidc: OidcIssuer | None
+) -> Iterator[Server]:
     with contextlib.ExitStack() as stack:
         if folder is None:
             temporary = tempfile.TemporaryDirectory(prefix="s3target-", ignore_cleanup_errors=True)
@@ -134,7 +148,7 @@ def _started(weed: str, tls: TlsFiles | None, folder: Path | None, start_timeout
         (home / "data").mkdir(parents=True, exist_ok=True)
         ports = _pick_ports()
         secret = base64.b64encode(secrets.token_bytes(30)).decode()  # 40 characters with '+' and '/', as AWS has them
-        _write_settings(home, secret)
+        _write_settings(home, secret, oidc)
         stack.callback(_unlink, ports.sockets())
         leftovers = [*ports.sockets(), *([home] if folder is None else [])]
         argv = [weed, *_arguments(ports, tls)]
@@ -200,8 +214,8 @@ def _environment(home: Path) -> dict[str, str]:
     return {**kept, **growth, "HOME": str(home), "TMPDIR": str(home)}
 
 
-def _write_settings(home: Path, secret: str) -> None:
-    """s3.json: who may do what. iam.json: the roles of STS; identity providers would go into its sts.providers."""
+def _write_settings(home: Path, secret: str, oidc: OidcIssuer | None) -> None:
+    """s3.json: who may do what. iam.json: the role of STS, and whose web tokens are good for it."""
     identity = {
         "name": "s3target",
         "credentials": [{"accessKey": _ACCESS_KEY_ID, "secretKey": secret}],
@@ -211,7 +225,10 @@ def _write_settings(home: Path, secret: str) -> None:
         "roleName": ROLE_ARN.rpartition("/")[2],
         "roleArn": ROLE_ARN,
         "attachedPolicies": ["Everything"],
-        "trustPolicy": _policy(Principal={"AWS": "*"}, Action=["sts:AssumeRole"]),
+        "trustPolicy": _policy(
+            {"Principal": {"AWS": "*"}, "Action": ["sts:AssumeRole"]},
+            {"Principal": {"Federated": "*"}, "Action": ["sts:AssumeRoleWithWebIdentity"]},
+        ),
     }
     iam = {
         "sts": {
@@ -219,10 +236,10 @@ def _write_settings(home: Path, secret: str) -> None:
             "maxSessionLength": "12h",
             "issuer": "s3target",
             "signingKey": base64.b64encode(secrets.token_bytes(32)).decode(),
-            "providers": [],
+            "providers": [_provider(oidc)] if oidc else [],
         },
         "policy": {"defaultEffect": "Deny", "storeType": "memory"},
-        "policies": [{"name": "Everything", "document": _policy(Action=["s3:*", "sts:*"], Resource=["*"])}],
+        "policies": [{"name": "Everything", "document": _policy({"Action": ["s3:*", "sts:*"], "Resource": ["*"]})}],
         "roles": [role],
     }
     for name, value in (("s3.json", {"identities": [identity]}), ("iam.json", iam)):
@@ -231,8 +248,14 @@ def _write_settings(home: Path, secret: str) -> None:
         path.write_text(json.dumps(value), encoding="utf-8")
 
 
-def _policy(**statement: object) -> dict[str, object]:
-    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
+def _policy(*statements: dict[str, object]) -> dict[str, object]:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement} for statement in statements]}
+
+
+def _provider(oidc: OidcIssuer) -> dict[str, object]:
+    settings = {"issuer": oidc.url, "clientId": oidc.client_id, "jwksUri": oidc.keys_url}
+    mapping = {"rules": [], "defaultRole": ROLE_ARN}
+    return {"name": "oidc", "type": "oidc", "enabled": True, "config": {**settings, "roleMapping": mapping}}
 
 
 def _can_store(ports: _Ports, secure: bool) -> bool:

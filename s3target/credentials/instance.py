@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import BadResponse, ConfigError, NoCredentials, ServiceError, TimedOut, TransportError
@@ -19,6 +18,7 @@ from ..protocol.endpoint import Location
 from ..protocol.identity import Credentials
 from ..protocol.operations.base import Fixed
 from ..protocol.partitions import parse_url
+from ..value import replace
 from .profiles import boolean
 from .provider import Passed, Provider
 from .sources import Sources

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..errors import BadResponse, ConfigError, RefreshFailed
 from ..protocol.identity import Credentials
+from ..value import replace
 from .provider import Passed, Provider
 from .sources import Sources
 

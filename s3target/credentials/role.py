@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import CredentialsError, RefreshFailed, ServiceError, TransportError
 from ..protocol.identity import Credentials
+from ..value import replace
 from .provider import CannotRenew
 from .refreshing import Refreshing
 from .sources import Sources

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
+from ..value import dataclass, field, replace
 from .profiles import Profiles, boolean
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ConfigError, CredentialsError, S3Error, ServiceError
@@ -16,6 +15,7 @@ from ..protocol.endpoint import Location, partition_of
 from ..protocol.identity import Credentials
 from ..protocol.messages import Origin
 from ..protocol.operations.base import Fixed
+from ..value import replace
 from .profiles import expanded
 from .provider import Passed, Provider
 from .sources import Sources

@@ -5,11 +5,11 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..protocol.identity import Credentials
+from ..value import replace
 from .ini import read_text
 from .provider import Anonymous, Passed, Provider
 from .sources import Sources

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple, Protocol
+
+from ..value import dataclass
 
 Headers = Mapping[str, str]
 """Lower-case names to values; never changed once made. A header that came twice has its values joined by ", "."""

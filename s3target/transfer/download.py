@@ -14,7 +14,6 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ from ..protocol.checksum import crc32_combine, stored_checksum
 from ..protocol.messages import Headers
 from ..protocol.operations.objects import ByteRange, GetObject, ObjectInfo
 from ..protocol.options import headers_for
+from ..value import replace
 from .destination import Destination
 from .plan import MIB, TransferOptions, part_ranges, threads_for
 from .ranges import RangeBody, place

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import ConfigError
 from ..protocol.options import ExtraArgs
+from ..value import dataclass, field
 
 MIB = 1 << 20
 GIB = 1 << 30

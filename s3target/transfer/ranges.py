@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import weakref
 from collections import deque
-from dataclasses import replace
 from functools import partial
 from threading import Event
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from ..client import Client
 from ..errors import ConnectionDropped, ObjectChanged, ServiceError, TimedOut, TransportError, Truncated
 from ..protocol.messages import Stream
 from ..protocol.operations.objects import ByteRange, GetObject, ObjectInfo, ObjectStream
+from ..value import replace
 from .workers import GRACE, Stopped, Ticket, Workers
 
 _SCRATCH_SIZE = 64 * 1024

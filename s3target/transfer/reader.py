@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 from base64 import b64encode
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from ..client import Client
@@ -19,6 +18,7 @@ from ..errors import ChecksumMismatch, ConfigError, ServiceError
 from ..protocol.checksum import Digest, stored_checksum
 from ..protocol.operations.objects import ByteRange, GetObject, ObjectInfo
 from ..protocol.options import ExtraArgs, headers_for
+from ..value import dataclass, field, replace
 from .plan import DEFAULT_PART, Progress
 from .ranges import RangeBody, ReadAhead, place
 

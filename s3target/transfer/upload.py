@@ -14,7 +14,6 @@ import os
 import stat
 import threading
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
@@ -25,6 +24,7 @@ from ..protocol.messages import Body, BytesBody, FileSlice, Headers
 from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import headers_for
+from ..value import dataclass, field
 from .multipart import MultipartUpload, declared_checksum
 from .plan import MIB, TransferOptions, part_ranges, part_size_for, threads_for
 from .workers import Meter, Stopped, run_all

@@ -22,7 +22,6 @@ import os
 import weakref
 from collections import deque
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -33,6 +32,7 @@ from ..protocol.messages import BytesBody
 from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import ExtraArgs, headers_for
+from ..value import dataclass, field
 from .multipart import MultipartUpload, declared_checksum
 from .plan import DEFAULT_PART, MAX_PART, MAX_PARTS, MIN_PART, Progress
 from .workers import Meter, Stopped, Ticket, Workers

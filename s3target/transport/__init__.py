@@ -7,11 +7,11 @@ socket code: http.client, ssl and the rest come with the first connection, so th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..protocol.messages import Request, Response
+from ..value import dataclass, field
 from .proxy import environment_proxies
 
 if TYPE_CHECKING:

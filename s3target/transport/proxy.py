@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from ..errors import ConfigError
 from ..protocol.messages import Headers, Origin
+from ..value import dataclass, field
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

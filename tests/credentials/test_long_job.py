@@ -9,15 +9,19 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from credentials.fakes import Clock
 from s3target.client import Client
 from s3target.connect import connect
+from s3target.credentials import Refreshing
+from s3target.errors import ServiceError
+from s3target.protocol.endpoint import Endpoint
+from s3target.protocol.identity import Credentials
 from s3target.protocol.messages import BytesBody
 from s3target.protocol.operations.objects import DeleteObject, GetObject, HeadObject, PutObject
 from s3target.transfer.download import download
@@ -25,6 +29,7 @@ from s3target.transfer.plan import MIN_PART, TransferOptions
 from s3target.transfer.reader import Reader, ReaderOptions
 from s3target.transfer.upload import upload
 from s3target.transfer.writer import Writer, WriterOptions
+from s3target.transport import HttpTransport
 from server.expiring_store import LASTING, ExpiringStore, expiring_store
 
 LIFETIME = 2.0
@@ -129,54 +134,36 @@ def test_a_job_of_a_minute_with_keys_of_two_seconds(source, code, tmp_path, monk
 # ------------------------------------------------------------------------------------- single transfers over renewals
 
 
-@pytest.fixture
-def store() -> Iterator[ExpiringStore]:
-    """Sessions of a second, and every part and read takes a quarter of one."""
+def test_single_transfers_over_several_renewals(tmp_path, monkeypatch):
+    """Sessions of a second, and every part and every read of a quarter of the part takes a quarter of one: each of the
+    long requests, uploads and streams is signed with the keys of several sessions."""
+    big = os.urandom(6 * MIN_PART + 1)
+    (tmp_path / "file").write_bytes(big)
+    alone = TransferOptions(part_size=MIN_PART, threads=1)
+
+    def write(client: Client) -> None:
+        with Writer(client, "bucket", "written", WriterOptions(part_size=MIN_PART, threads=1)) as writer:
+            writer.write(big)
+
+    def read(client: Client, key: str, readahead: int) -> bytes:
+        with Reader(client, "bucket", key, ReaderOptions(readahead=readahead, part_size=MIN_PART // 2)) as reader:
+            return reader.readall()
+
     with expiring_store(1.0, slow=0.25, cut=MIN_PART // 4) as store:
-        yield store
-
-
-BIG = os.urandom(8 * MIN_PART + 1)
-
-
-def test_long_upload(store, source, tmp_path, monkeypatch):
-    """One multipart upload, part by part, signed with keys of several sessions."""
-    (tmp_path / "file").write_bytes(BIG)
-    with client_of(store, source, monkeypatch) as client:
-        upload(client, str(tmp_path / "file"), "bucket", "key", TransferOptions(part_size=MIN_PART, threads=1))
-    assert store.objects["/bucket/key"] == BIG
-    assert len(store.signed_by["/bucket/key"]) >= 3
-    check_fetches(store)
-
-
-def test_long_download(store, source, tmp_path, monkeypatch):
-    """Its ranges, and what is asked for anew where the store breaks off, are signed with keys of several sessions."""
-    store.objects["/bucket/key"] = BIG[: 2 * MIN_PART]
-    with client_of(store, source, monkeypatch) as client:
-        download(client, "bucket", "key", str(tmp_path / "file"), TransferOptions(part_size=MIN_PART, threads=1))
-    assert (tmp_path / "file").read_bytes() == store.objects["/bucket/key"]
-    assert len(store.signed_by["/bucket/key"]) >= 3
-    check_fetches(store)
-
-
-def test_long_written_stream(store, source, monkeypatch):
-    """A file object that is written for longer than any keys live."""
-    with client_of(store, source, monkeypatch) as client:
-        with Writer(client, "bucket", "key", WriterOptions(part_size=MIN_PART, threads=1)) as writer:
-            writer.write(BIG)
-    assert store.objects["/bucket/key"] == BIG
-    assert len(store.signed_by["/bucket/key"]) >= 3
-    check_fetches(store)
-
-
-@pytest.mark.parametrize("readahead", [0, 1])
-def test_long_read_stream(store, source, readahead, monkeypatch):
-    """A file object that is read for longer than any keys live."""
-    store.objects["/bucket/key"] = BIG[: 2 * MIN_PART]
-    options = ReaderOptions(readahead=readahead, part_size=MIN_PART // 2)
-    with client_of(store, source, monkeypatch) as client, Reader(client, "bucket", "key", options) as reader:
-        assert reader.readall() == store.objects["/bucket/key"]
-    assert len(store.signed_by["/bucket/key"]) >= 3 - readahead
+        small = big[: 2 * MIN_PART]
+        store.objects = dict.fromkeys(("/bucket/down", "/bucket/read", "/bucket/ahead"), small)
+        with client_of(store, "container", monkeypatch) as client, ThreadPoolExecutor(5) as pool:
+            up = pool.submit(upload, client, str(tmp_path / "file"), "bucket", "up", alone)
+            down = pool.submit(download, client, "bucket", "down", str(tmp_path / "copy"), alone)
+            written, plain = pool.submit(write, client), pool.submit(read, client, "read", 0)
+            ahead = pool.submit(read, client, "ahead", 1)
+            assert plain.result() == ahead.result() == small
+            for transfer in (up, down, written):
+                transfer.result()
+    assert (tmp_path / "copy").read_bytes() == small
+    assert store.objects["/bucket/up"] == store.objects["/bucket/written"] == big
+    assert {path: len(keys) for path, keys in store.signed_by.items() if len(keys) < 3} == {}
+    assert len(store.signed_by) == 5
     check_fetches(store)
 
 
@@ -205,32 +192,30 @@ def test_refused_keys_are_renewed_once(source, code, tmp_path, monkeypatch):
         assert 1 <= len(store.refused) <= THREADS
 
 
-def test_head_of_an_ended_session(source, monkeypatch):
-    """A HEAD's refusal has no code: a bare 400, as AWS sends it, is taken for it once the keys are a minute old.
+def test_head_of_an_ended_session():
+    """A HEAD's refusal has no code: a bare 400, as AWS sends it, is put down to the keys unless they are new."""
+    clock = Clock(time.time())
+    with expiring_store(3600.0) as store:
 
-    (The minute: test_refreshing.) Keys that are new are above suspicion, and the refusal is raised as it is.
-    """
-    from s3target.errors import ServiceError
+        def fetch() -> Credentials:
+            keys = store.issue()
+            return Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["Token"], clock() + 3600)
 
-    with expiring_store(3600.0) as store, client_of(store, source, monkeypatch) as client:
-        client.call(PutObject("bucket", "key", BytesBody(b"1")))
-        held = client.credentials.get()
-        assert held is not None
-        store.sessions[str(held.session_token)] = store.sessions[str(held.session_token)]._replace(end=0.0)
-        with pytest.raises(ServiceError) as raised:
-            client.call(HeadObject("bucket", "key"))
-        assert raised.value.status == 400
-        client.credentials._clock = lambda: time.time() + 61
-        if source == "container":
-            client.credentials._cache._clock = lambda: time.time() + 61
-        assert client.call(HeadObject("bucket", "key")).size == 1
+        provider = Refreshing(fetch, "test", clock=clock)
+        with Client(HttpTransport(), Endpoint(url=store.url), provider) as client:
+            client.call(PutObject("bucket", "key", BytesBody(b"1")))
+            for token, session in store.sessions.items():
+                store.sessions[token] = session._replace(end=0.0)
+            with pytest.raises(ServiceError) as raised:
+                client.call(HeadObject("bucket", "key"))
+            assert raised.value.status == 400
+            clock.now += 61
+            assert client.call(HeadObject("bucket", "key")).size == 1
         assert len(store.fetches) == 2
 
 
 def test_keys_that_the_store_never_takes(source, monkeypatch):
     """One renewal, one more attempt, and then the store's error: not a loop."""
-    from s3target.errors import ServiceError
-
     with expiring_store(-1.0, announced=3600.0) as store, client_of(store, source, monkeypatch) as client:
         with pytest.raises(ServiceError, match="ExpiredToken") as raised:
             client.call(PutObject("bucket", "key", BytesBody(b"1")))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from s3target.cli.seaweedfs import OidcIssuer
 from s3target.connect import connect
+from s3target.errors import RefreshFailed
 from s3target.protocol.operations.objects import DeleteObject, PutObject
+from servers.issuer import CLIENT_ID, Issuer, oidc_issuer
 from servers.signed import make_bucket
 from servers.store import Store
+from servers.weed import seaweedfs_store
 
 WITH_STS = pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
 
@@ -77,3 +83,73 @@ def test_web_identity(moto_store, tmp_path, monkeypatch):
     with connect() as client:
         client.call(PutObject(bucket, "k"))
         assert client.credentials.get().source == f"assume-role-with-web-identity: {moto_store.role_arn}"
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Issuer]:
+    with oidc_issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def trusting_store(issuer: Issuer) -> Iterator[Store]:
+    """A SeaweedFS that gives its role for the issuer's tokens; it checks them, and what is signed with the keys."""
+    with seaweedfs_store(oidc=OidcIssuer(issuer.url, issuer.keys_url, CLIENT_ID)) as store:
+        yield store
+
+
+@pytest.fixture
+def token_file(trusting_store: Store, issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pod's environment: nothing but a token and a role."""
+    path = tmp_path / "token"
+    path.write_text(issuer.token())
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(path))
+    monkeypatch.setenv("AWS_ROLE_ARN", str(trusting_store.role_arn))
+    monkeypatch.setenv("AWS_ROLE_SESSION_NAME", "pod")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", trusting_store.endpoint_url)
+    return path
+
+
+def test_web_identity_that_is_checked(trusting_store, token_file, issuer, caplog):
+    """The keys work; for each renewal the token is read again from its file, good or not."""
+    caplog.set_level(logging.DEBUG)
+    bucket = make_bucket(trusting_store)
+    first_token = token_file.read_text()
+    with connect() as client:
+        client.call(PutObject(bucket, "k"))
+        first = client.credentials.get()
+        assert first.source == f"assume-role-with-web-identity: {trusting_store.role_arn}"
+        token_file.write_text(issuer.token(-60))
+        assert client.credentials.invalidate(first, certain=True)
+        with pytest.raises(RefreshFailed, match="ExpiredToken"):
+            client.call(DeleteObject(bucket, "k"))
+        token_file.write_text(second_token := issuer.token())
+        client.call(DeleteObject(bucket, "k"))
+        second = client.credentials.get()
+        assert second.session_token != first.session_token
+    secrets = (first_token, second_token, *(keys.session_token for keys in (first, second)))
+    assert [secret for secret in secrets if secret in caplog.text] == []
+
+
+@pytest.mark.parametrize("wrong", [{"seconds": -60}, {"forged": True}], ids=["ended", "forged"])
+def test_web_token_that_is_not_good(trusting_store, token_file, issuer, wrong):
+    """RefreshFailed names the provider and the store's refusal, and does not show the token."""
+    token_file.write_text(token := issuer.token(**wrong))
+    with connect() as client, pytest.raises(RefreshFailed, match="AssumeRoleWithWebIdentity: 400") as raised:
+        client.call(PutObject("bucket", "k"))
+    assert token not in str(raised.value)
+    assert "assume-role-with-web-identity" in str(raised.value)
+
+
+def test_profile_role_over_a_web_identity(trusting_store, token_file, tmp_path, monkeypatch):
+    """source_profile may name a profile whose keys come by a web token: both of STS's calls in a row."""
+    bucket = make_bucket(trusting_store)
+    role = trusting_store.role_arn
+    (tmp_path / "config").write_text(
+        f"[profile pod]\nweb_identity_token_file = {token_file}\nrole_arn = {role}\n"
+        f"[profile job]\nrole_arn = {role}\nsource_profile = pod\nrole_session_name = job\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with connect(profile_name="job") as client:
+        client.call(PutObject(bucket, "k"))
+        assert client.credentials.get().source == f"assume-role: {role}"

@@ -147,7 +147,7 @@ class _Connection(BaseHTTPRequestHandler):
     def reply(self, status: int, body: bytes | str = b"", **headers: str) -> None:
         content = body.encode() if isinstance(body, str) else body
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+        for name, value in {"Content_Length": str(len(content)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         if self.command != "HEAD":

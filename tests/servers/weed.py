@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from s3target.cli.seaweedfs import TlsFiles, seaweedfs
+from s3target.cli.seaweedfs import OidcIssuer, TlsFiles, seaweedfs
 from servers.store import Store
 from servers.tls import Authority
 
 
 @contextlib.contextmanager
-def seaweedfs_store(authority: Authority | None = None) -> Iterator[Store]:
+def seaweedfs_store(authority: Authority | None = None, oidc: OidcIssuer | None = None) -> Iterator[Store]:
     tls = TlsFiles(authority.certificate, authority.key) if authority else None
-    with seaweedfs(tls=tls) as server:
+    with seaweedfs(tls=tls, oidc=oidc) as server:
         yield Store(
             name="seaweedfs-tls" if authority else "seaweedfs",
             endpoint_url=server.endpoint_url,

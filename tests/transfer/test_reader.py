@@ -13,7 +13,6 @@ import threading
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from s3target.errors import (
 )
 from s3target.protocol.operations.objects import ByteRange, ObjectStream
 from s3target.transfer.reader import Reader, ReaderOptions, buffered, open_reader
+from s3target.value import replace
 from transfer.memory_store import MemoryStore, MemoryStream, crc32_header, ctrl_c
 
 CONTENT = bytes(range(65, 95))

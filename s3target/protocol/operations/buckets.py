@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar
 
+from ...value import dataclass, field
 from ..messages import EMPTY, Body, BytesBody, Headers, Request, Response
 from ..xml import build
 from .base import BucketOperation, Locator, s3_request

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from ...errors import BadResponse, PreconditionFailed, ServiceError
+from ...value import dataclass, field
 from ..encoding import parse_http_date, parse_timestamp, percent_encode
 from ..messages import EMPTY, Body, Headers, Query, Request, Response, Stream
 from .base import Locator, Operation, document, s3_request, unquoted

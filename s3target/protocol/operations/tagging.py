@@ -5,8 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from ...value import dataclass, field
 from ..messages import Headers, Request, Response
 from .base import Locator, Operation, document, s3_request
 from .objects import version_query

@@ -1,0 +1,105 @@
+"""Frozen values: the part of `dataclasses` that this package uses, under the same names.
+
+Importing dataclasses (with inspect, ast, dis and tokenize behind it) and building some fifty classes by it costs more
+time than all else between the start of the interpreter and the first answer of a store. Here a class costs next to
+nothing until it is used: its __init__ is compiled when the first value is made. For type checkers it is dataclasses.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dataclasses import dataclass as dataclass
+    from dataclasses import field as field
+    from dataclasses import replace as replace
+else:
+    _REQUIRED = object()
+
+    class _Field:
+        """How a field differs from a plain one. default_factory: makes the default anew for each value."""
+
+        def __init__(self, *, default=_REQUIRED, default_factory=None, repr=True, compare=True):
+            self.default, self.default_factory = default, default_factory
+            self.repr, self.compare = repr, compare
+
+    field = _Field
+
+    def dataclass(cls=None, *, frozen=True):
+        """A class of frozen values: keyword or positional __init__, repr, equality, hash, pickling, matching."""
+        if cls is None:
+            return dataclass
+        fields = {}
+        for base in reversed(cls.__mro__[1:]):
+            fields.update(base.__dict__.get("__value_fields__", {}))
+        for name, annotation in cls.__annotations__.items():
+            if not annotation.startswith("ClassVar"):
+                fields[name] = _field_of(cls, name)
+        cls.__value_fields__ = fields
+        cls.__match_args__ = tuple(fields)
+        for method in (_first_init, _setattr, _delattr, _repr, _eq, _hash):
+            name = f"__{method.__name__.split('_')[-1]}__"
+            # What the class defines by itself stays, as with dataclasses; but __eq__ without __hash__ forbids hashing.
+            if name not in cls.__dict__ or cls.__dict__[name] is None:
+                setattr(cls, name, method)
+        return cls
+
+    def _field_of(cls, name):
+        given = cls.__dict__.get(name, _REQUIRED)
+        if not isinstance(given, _Field):
+            return _Field(default=given)
+        if given.default is _REQUIRED:
+            delattr(cls, name)
+        else:
+            setattr(cls, name, given.default)
+        return given
+
+    def _first_init(self, *arguments, **named):
+        """Compiles the __init__ of the value's class, and calls it."""
+        cls = type(self)
+        owner = next(base for base in cls.__mro__ if "__value_fields__" in base.__dict__)
+        owner.__init__ = _compiled(owner)
+        cls.__init__(self, *arguments, **named)
+
+    def _compiled(cls):
+        scope = {"_required": _REQUIRED}
+        parameters, lines = [], []
+        for name, field_ in cls.__value_fields__.items():
+            value = name
+            if field_.default_factory is not None:
+                scope[f"_make_{name}"] = field_.default_factory
+                parameters.append(f"{name}=_required")
+                value = f"_make_{name}() if {name} is _required else {name}"
+            elif field_.default is _REQUIRED:
+                parameters.append(name)
+            else:
+                scope[f"_default_{name}"] = field_.default
+                parameters.append(f"{name}=_default_{name}")
+            lines.append(f" _state[{name!r}] = {value}")
+        if hasattr(cls, "__post_init__"):
+            lines.append(" self.__post_init__()")
+        source = f"def __init__(self, {', '.join(parameters)}):\n _state = self.__dict__\n" + "\n".join(lines)
+        exec(source, scope)  # noqa: S102 - made of the names of fields alone
+        return scope["__init__"]
+
+    def _setattr(self, name, value):
+        raise AttributeError(f"cannot assign to field {name!r}: a {type(self).__name__} is a frozen value")
+
+    def _delattr(self, name):
+        raise AttributeError(f"cannot delete field {name!r}: a {type(self).__name__} is a frozen value")
+
+    def _repr(self):
+        shown = (name for name, field_ in self.__value_fields__.items() if field_.repr)
+        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+    def _compared(self):
+        return tuple(getattr(self, name) for name, field_ in self.__value_fields__.items() if field_.compare)
+
+    def _eq(self, other):
+        return _compared(self) == _compared(other) if other.__class__ is self.__class__ else NotImplemented
+
+    def _hash(self):
+        return hash(_compared(self))
+
+    def replace(value, /, **changes):
+        """A value like this one but for some fields."""
+        return type(value)(**{name: getattr(value, name) for name in value.__value_fields__} | changes)

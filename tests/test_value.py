@@ -1,0 +1,108 @@
+"""Frozen values: what they share with dataclasses."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import ClassVar
+
+import pytest
+
+from s3target.value import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class Point:
+    kind: ClassVar[str] = "point"
+    x: int
+    y: int = 0
+    tags: dict[str, str] = field(default_factory=dict, repr=False)
+    note: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Named(Point):
+    name: str = "?"
+
+    def __post_init__(self) -> None:
+        if self.x < 0:
+            raise ValueError("x is negative")
+
+
+def test_values_compare_by_class_and_fields():
+    """Fields with compare=False do not count; a value of another class is never equal."""
+    assert Point(1, note="a") == Point(1, 0, note="b")
+    assert Point(1) != Point(2)
+    assert Point(1) != Named(1)
+    assert Point(1) != (1, 0)
+
+
+def test_values_are_frozen():
+    """Neither assignment nor deletion."""
+    point = Point(1)
+    with pytest.raises(AttributeError, match="'x'"):
+        point.x = 2
+    with pytest.raises(AttributeError, match="'x'"):
+        del point.x
+    assert point.x == 1
+
+
+def test_defaults_made_anew_are_not_shared():
+    """One dict for each value."""
+    assert Point(1).tags is not Point(1).tags
+    assert Point(1).tags == {}
+
+
+def test_fields_of_a_base_come_first():
+    """Also where the derived class is used before its base."""
+    value = Named(1, 2, {}, "note", "me")
+    assert (value.x, value.y, value.note, value.name) == (1, 2, "note", "me")
+    assert Named.__match_args__ == ("x", "y", "tags", "note", "name")
+    with pytest.raises(ValueError, match="negative"):
+        Named(-1)
+
+
+def test_wrong_arguments_are_type_errors():
+    """As for any function."""
+    with pytest.raises(TypeError, match="x"):
+        Point()
+    with pytest.raises(TypeError, match="z"):
+        Point(1, z=1)
+
+
+def test_values_print_pickle_and_copy():
+    """repr() leaves out what has repr=False."""
+    value = Named(1, tags={"a": "b"}, name="me")
+    assert repr(value) == "Named(x=1, y=0, note='', name='me')"
+    assert pickle.loads(pickle.dumps(value)) == value == copy.deepcopy(value)
+
+
+def test_values_without_dicts_hash():
+    """As the tuple of their fields does."""
+
+    @dataclass(frozen=True)
+    class Pair:
+        a: int
+        b: int = 2
+
+    assert len({Pair(1), Pair(1, 2), Pair(2)}) == 2
+    with pytest.raises(TypeError):
+        hash(Point(1))
+
+
+def test_replace_gives_another_value():
+    """The old one stays as it is; what __post_init__ checks is checked again."""
+    value = Named(1)
+    assert replace(value, y=5) == Named(1, 5)
+    assert value.y == 0
+    with pytest.raises(ValueError, match="negative"):
+        replace(value, x=-1)
+
+
+def test_match_statements_see_fields():
+    """By position and by name."""
+    match Point(1, 2):
+        case Point(x, y=2):
+            assert x == 1
+        case _:
+            pytest.fail("no match")

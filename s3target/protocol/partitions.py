@@ -7,7 +7,6 @@ in it needs percent-encoding. Everything else that cannot be right is a ConfigEr
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from functools import lru_cache
 from typing import NamedTuple
@@ -173,8 +172,14 @@ def _url_fault(url: str) -> str:
 
 
 def is_ip(host: str) -> bool:
+    if (
+        ":" not in host and not host[-1:].isdigit()
+    ):  # a name cannot end in a digit's label; and ipaddress is slow to load
+        return False
+    from ipaddress import ip_address
+
     try:
-        ipaddress.ip_address(host)
+        ip_address(host)
     except ValueError:
         return False
     return True

@@ -23,7 +23,7 @@ _ESCAPES = str.maketrans(
 )
 
 
-_INEXPRESSIBLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INEXPRESSIBLE = "[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class Element:
@@ -110,4 +110,4 @@ def _element(markup: Markup) -> str:
 
 def expressible(text: str) -> bool:
     """Whether XML 1.0 has a form for this text: control characters but tab, CR and LF have none (section 2.2)."""
-    return _INEXPRESSIBLE.search(text) is None
+    return re.search(_INEXPRESSIBLE, text) is None

@@ -98,7 +98,11 @@ class MemoryS3:
         return Answer(200, {"etag": f'"{self.put(asked.key, asked.body, self._kept(asked)).e_tag}"'})
 
     def _described(self, stored: Stored, asked: Asked) -> dict[str, str]:
-        headers = {**stored.headers, "etag": f'"{stored.e_tag}"', "last-modified": formatdate(stored.modified, usegmt=True)}
+        headers = {
+            **stored.headers,
+            "etag": f'"{stored.e_tag}"',
+            "last-modified": formatdate(stored.modified, usegmt=True),
+        }
         if asked.headers.get("x-amz-checksum-mode") != "ENABLED":
             headers.pop("x-amz-checksum-crc32", None)
         return headers

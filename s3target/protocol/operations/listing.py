@@ -26,7 +26,7 @@ _Row = tuple[str, str, str, str, str]
 
 # The form in which stores write an entry. One split by it takes all entries out of a page at C speed, without a Python
 # object for each node; what does not match stays in the rest, which is parsed as XML.
-_ENTRY = re.compile(
+_ENTRY = (
     r"<Contents>\s*<Key>([^<]*)</Key>\s*<LastModified>([^<]*)</LastModified>\s*<ETag>([^<]*)</ETag>\s*"
     r"(?:<Checksum(?:Algorithm|Type)>[^<]*</Checksum(?:Algorithm|Type)>\s*)*<Size>([0-9]+)</Size>\s*"
     r"(?:<Owner>(?:\s*<(?:ID|DisplayName)>[^<]*</(?:ID|DisplayName)>)*\s*</Owner>\s*)?"
@@ -82,7 +82,7 @@ def _unescaped(text: str) -> str:
 def _split(content: bytes) -> tuple[list[_Row], bytes]:
     """The entries in the usual form, and the document without them."""
     try:
-        pieces = _ENTRY.split(content.decode())
+        pieces = re.split(_ENTRY, content.decode())
     except UnicodeDecodeError:
         return [], content
     rows = list(zip(*(pieces[column::6] for column in range(1, 6)), strict=True))

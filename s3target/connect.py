@@ -125,6 +125,9 @@ class _EnvironmentProxies(dict[str, str]):
     def __reduce__(self) -> tuple[Any, ...]:
         return _environment_proxies, ()
 
+    def __repr__(self) -> str:
+        return f"<proxies of the environment for {', '.join(self) or 'nothing'}>"
+
 
 def _environment_proxies() -> _EnvironmentProxies:
     return _EnvironmentProxies(environment_proxies(os.environ))

@@ -184,8 +184,14 @@ ECHO = (
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(400, "InvalidToken"), (400, "ExpiredToken"), (403, "SignatureDoesNotMatch"), (403, "AccessDenied"), (503, "SlowDown")],
-)  # fmt: skip
+    [
+        (400, "InvalidToken"),
+        (400, "ExpiredToken"),
+        (403, "SignatureDoesNotMatch"),
+        (403, "AccessDenied"),
+        (503, "Slow"),
+    ],
+)
 def test_refusals(heard: Heard, status: int, code: str) -> None:
     """The store's error document repeats the token, as AWS does; the retries are logged."""
     with serving(lambda *_: Answer(status, ECHO.replace("{code}", code))) as server:
@@ -274,7 +280,8 @@ def refusing(status: int) -> Callable[..., Answer]:
         echo = f"{WEB}{LOGIN}{METADATA}{KEY}{TOKEN}"
         if method == "PUT" and "token" in path:
             return Answer(200, METADATA)
-        document = f"<ErrorResponse><Error><Code>Refused</Code><Message>no</Message></Error><Echo>{echo}</Echo></ErrorResponse>"
+        fault = "<Error><Code>Refused</Code><Message>no</Message></Error>"
+        document = f"<ErrorResponse>{fault}<Echo>{echo}</Echo></ErrorResponse>"
         return Answer(status, document if method == "POST" else json.dumps({"SecretAccessKey": KEY, "message": "no"}))
 
     return answer

@@ -15,8 +15,6 @@ from ..client import Client
 from ..connect import connect
 from ..errors import ConfigError
 
-VALUE_OPTIONS = ("--endpoint-url", "--region", "--profile", "--ca-bundle", "--setting", "--luigi-cfg")
-"""Options that may stand before the command too, and take a value."""
 LUIGI_CFG = "luigi.cfg [s3]"
 
 
@@ -91,24 +89,6 @@ def read_luigi_cfg(path: str) -> dict[str, str]:
 
 def _filled(text: str, environ: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda found: environ.get(found[1], found[0]), text)
-
-
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-def duration(text: str) -> int:
-    """Seconds of "90", "90s", "15m", "12h", "1d" or "2w"; a type for argparse."""
-    found = re.fullmatch(r"([0-9]{1,9})([smhdw]?)", text.strip().lower())
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90s, 15m, 12h, 1d or 2w")
-    return int(found[1]) * _UNITS[found[2]]
-
-
-def positive(text: str) -> int:
-    """A whole number of at least 1; a type for argparse."""
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
-    return int(text)
 
 
 def examples(*lines: str) -> str:

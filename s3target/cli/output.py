@@ -11,8 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, nullcontext
 from typing import Any, TextIO
 
 from ..errors import S3Error
@@ -63,12 +62,10 @@ class Output:
 
     def _write(self, stream: TextIO, line: str) -> None:
         with self._lock:
-            if self._bar:
-                self._bar.clear()
-            stream.write(f"{line}\n")
-            if self._bar:
-                stream.flush()
-                self._bar.draw()
+            with self._bar.aside() if self._bar else nullcontext():
+                stream.write(f"{line}\n")
+                if self._bar:
+                    stream.flush()
 
 
 def message(error: Exception) -> str:
@@ -94,29 +91,6 @@ def _json(record: Mapping[str, Any]) -> str:
     import json
 
     return json.dumps(record)
-
-
-def human_size(count: int | float) -> str:
-    """Bytes as people read them: "1.5 KiB"."""
-    size = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} PiB"
-
-
-def human_time(seconds: float) -> str:
-    """A span of time: "45 s", "12 min", "3.5 h", "8 days"."""
-    for limit, length, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
-        if seconds < limit:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds / 86400:.0f} days"
-
-
-def moment(when: datetime) -> str:
-    """A time as people read it, in their own time zone."""
-    return when.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def object_record(info: ObjectInfo) -> dict[str, Any]:

@@ -9,8 +9,11 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
+
+from .units import clock_time, human_size
 
 _REDRAW_EVERY = 0.1
 _WINDOW = 8.0
@@ -52,22 +55,36 @@ class Bar:
         with self._lock:
             self._count += count
             now = self._clock()
-            if now - self._drawn_at < _REDRAW_EVERY:
-                return
-            self._drawn_at = now
-            self._marks.append((now, self._count))
-            while len(self._marks) > 2 and now - self._marks[0][0] > _WINDOW:
-                self._marks.popleft()
-        self.draw()
+            if now - self._drawn_at >= _REDRAW_EVERY:
+                self._drawn_at = now
+                self._mark(now)
+                self._draw()
 
-    def draw(self) -> None:
+    def clear(self) -> None:
+        with self._lock:
+            self._erase()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """For a line of text: the bar is away meanwhile."""
+        with self._lock:
+            self._erase()
+            yield
+            self._draw()
+
+    def _mark(self, now: float) -> None:
+        self._marks.append((now, self._count))
+        while len(self._marks) > 2 and now - self._marks[0][0] > _WINDOW:
+            self._marks.popleft()
+
+    def _draw(self) -> None:
         columns = self._columns or shutil.get_terminal_size().columns
         line = self.line()[: columns - 1]
         self._stream.write(f"\r{line.ljust(self._drawn)}")
         self._stream.flush()
         self._drawn = len(line)
 
-    def clear(self) -> None:
+    def _erase(self) -> None:
         if self._drawn:
             self._stream.write(f"\r{' ' * self._drawn}\r")
             self._stream.flush()
@@ -76,13 +93,13 @@ class Bar:
     def line(self) -> str:
         """What is drawn: "45% [####----] 1.2 GiB of 2.7 GiB, 96.3 MiB/s, 0:16 left"."""
         rate = self._rate()
-        speed = f"{_size(rate)}/s"
+        speed = f"{human_size(rate)}/s"
         if not self._total:
-            return f"{_size(self._count)}, {speed}"
+            return f"{human_size(self._count)}, {speed}"
         share = min(1.0, self._count / self._total)
         filled = "#" * int(share * _BAR_WIDTH)
-        left = f", {_span((self._total - self._count) / rate)} left" if rate and self._count < self._total else ""
-        sizes = f"{_size(self._count)} of {_size(self._total)}"
+        left = f", {clock_time((self._total - self._count) / rate)} left" if rate and self._count < self._total else ""
+        sizes = f"{human_size(self._count)} of {human_size(self._total)}"
         return f"{int(share * 100):3d}% [{filled.ljust(_BAR_WIDTH, '-')}] {sizes}, {speed}{left}"
 
     def _rate(self) -> float:
@@ -90,15 +107,3 @@ class Bar:
         since, before = self._marks[0]
         passed = self._clock() - since
         return (self._count - before) / passed if passed > 0 else 0.0
-
-
-def _size(count: float) -> str:
-    from .output import human_size
-
-    return human_size(count)
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

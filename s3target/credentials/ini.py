@@ -23,10 +23,13 @@ def read_sections(path: str) -> Sections:
 
     text = read_text(path)
     parser = configparser.RawConfigParser()
+    fault = ""
     try:
         parser.read_string(text, source=path)
     except configparser.Error as error:
-        raise ConfigError(f"{path}{_place(error)}; correct the file") from None
+        fault = _place(error)
+    if fault:  # raised here, so that it does not have the other one, which quotes the line, as its context
+        raise ConfigError(f"{path}{fault}; correct the file")
     return {
         section: {key: _nested(value, f"{path}: {key} in [{section}]") for key, value in parser.items(section)}
         for section in parser.sections()

@@ -174,7 +174,7 @@ def _url_fault(url: str) -> str:
 def is_ip(host: str) -> bool:
     if (
         ":" not in host and not host[-1:].isdigit()
-    ):  # a name cannot end in a digit's label; and ipaddress is slow to load
+    ):  # ipaddress is slow to load
         return False
     from ipaddress import ip_address
 

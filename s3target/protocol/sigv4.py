@@ -97,14 +97,14 @@ def sign(request: Request, credentials: Credentials, now: float, keys: KeyCache)
     headers = {**request.headers, "host": request.origin.authority, "x-amz-date": timestamp}
     if credentials.session_token:
         headers["x-amz-security-token"] = credentials.session_token
-    canonical = canonical_request(request._replace(headers=headers), payload_hash(request))
+    signed = request._replace(headers=headers)
+    canonical = canonical_request(signed, payload_hash(request))
     key = _cached_key(credentials.secret_access_key, scope, keys)
+    names, mark = ";".join(sorted(headers)), signature(key, string_to_sign(canonical, scope, timestamp))
     headers["authorization"] = (
-        f"{ALGORITHM} Credential={credentials.access_key_id}/{scope},"
-        f"SignedHeaders={';'.join(sorted(headers))},"
-        f"Signature={signature(key, string_to_sign(canonical, scope, timestamp))}"
+        f"{ALGORITHM} Credential={credentials.access_key_id}/{scope},SignedHeaders={names},Signature={mark}"
     )
-    return request._replace(headers=headers)
+    return signed
 
 
 def presign(request: Request, credentials: Credentials, now: float, expires: int, keys: KeyCache) -> str:

@@ -51,7 +51,7 @@ class TransferOptions:
     part_size: int = DEFAULT_PART
     threads: int | None = None
     progress: Progress | None = None
-    extra_args: ExtraArgs = field(default_factory=dict)
+    extra_args: ExtraArgs = field(default_factory=dict, repr=False)
     full_checksum: bool = False
     copy_threshold: int = COPY_THRESHOLD
 

@@ -38,7 +38,7 @@ class ReaderOptions:
     """
 
     version_id: str | None = None
-    extra_args: ExtraArgs = field(default_factory=dict)
+    extra_args: ExtraArgs = field(default_factory=dict, repr=False)
     readahead: int = 0
     part_size: int = DEFAULT_PART
     progress: Progress | None = None

@@ -56,7 +56,7 @@ class WriterOptions:
 
     part_size: int = DEFAULT_PART
     threads: int = 4
-    extra_args: ExtraArgs = field(default_factory=dict)
+    extra_args: ExtraArgs = field(default_factory=dict, repr=False)
     progress: Progress | None = None
     equal_parts: bool = False
 

@@ -12,6 +12,7 @@ RENEWED = Keys("AKIDRENEWED", "another-secret-key", "a-session-token")
 WRITES_IN_200 = ("CompleteMultipartUpload", "CopyObject", "UploadPartCopy", "DeleteObjects")
 DOCUMENTS = (*WRITES_IN_200, "ListObjectsV2", "CreateMultipartUpload", "GetObjectTagging")
 _BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><ListBucketResult>&b;</ListBucketResult>'
+_OK = b"HTTP/1.1 200 OK\r\n\r\n<a>"
 _ENDLESS = tuple(name for name in DOCUMENTS if name not in ("ListObjectsV2", "DeleteObjects"))
 
 
@@ -114,7 +115,7 @@ FAULTS = (
     Fault("200 with half a document", says=shortened, concerns=DOCUMENTS),
     Fault("200 with HTML", acts=False, says=document(b"<html>log in</html>"), concerns=DOCUMENTS),
     Fault("DOCTYPE", acts=False, says=document(_BOMB), concerns=DOCUMENTS),
-    Fault("endless document", acts=False, says=raw(b"HTTP/1.1 200 OK\r\n\r\n<a>"), endless=b"<b>" * 9999, concerns=_ENDLESS),
+    Fault("endless document", acts=False, says=raw(_OK), endless=b"<b>" * 9999, concerns=_ENDLESS),
     Fault("endless error", acts=False, says=raw(b"HTTP/1.1 500 No\r\n\r\n<Error>"), endless=b"<b>" * 9999),
     Fault("endless head", acts=False, says=raw(b"HTTP/1.1 200 OK\r\n"), endless=b"a: b\r\n" * 999),
     Fault("no HTTP", acts=False, says=raw(b"\x16\x03\x01\x02 garbage\r\n\r\n"), ends="close"),

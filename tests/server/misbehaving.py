@@ -106,7 +106,12 @@ def wire(asked: Asked, answer: Answer) -> tuple[bytes, bytes]:
 
 
 class MisbehavingStore:
-    """A bucket "b" over http. reset() makes it as new; wait_idle() says whether all connections are gone."""
+    """A bucket "b" over http. reset() makes it as new; wait_idle() says whether all connections are gone.
+
+    elsewhere: the URL that its redirects lead to.
+    """
+
+    elsewhere = ""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))

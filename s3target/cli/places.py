@@ -1,0 +1,162 @@
+"""Where things lie: s3://bucket/key, a local path, or stdin and stdout; and which objects a pattern names.
+
+Keys are flat, so "*" and "?" match "/" too, as in s5cmd; "[...]" is a set of characters. Only the part of a key after
+its longest literal beginning is matched; what comes before is the prefix that the store is asked to list.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import os
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from ..client import Client
+from ..errors import ConfigError
+from ..filesystem import FileSystem, S3Path, parse_path
+from ..protocol.operations.listing import ListObjectsV2, ListPage
+from ..protocol.operations.objects import ObjectInfo
+from ..transfer.workers import Workers
+
+
+class LocalPath(NamedTuple):
+    """A file or folder of this machine."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is one, or is written as one."""
+        return self.path.endswith(("/", os.sep)) or os.path.isdir(self.path)
+
+
+class Stdio(NamedTuple):
+    """stdin as a source, stdout as a destination."""
+
+    def __str__(self) -> str:
+        return "-"
+
+
+Place = S3Path | LocalPath | Stdio
+
+
+def place(text: str) -> Place:
+    """s3://..., "-", or a local path; a type for argparse."""
+    if text == "-":
+        return Stdio()
+    if "://" in text:
+        return s3_path(text)
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no path")
+    return LocalPath(text)
+
+
+def s3_path(text: str) -> S3Path:
+    """s3://bucket/key; a type for argparse."""
+    try:
+        return parse_path(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def bucket_path(text: str) -> S3Path:
+    """s3://bucket, with nothing after it; a type for argparse."""
+    path = s3_path(text)
+    if not path.is_root:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than a bucket; write s3://{path.bucket}")
+    return path
+
+
+_WILD = re.compile(r"[*?[]")
+
+
+def literal_beginning(key: str) -> str | None:
+    """What stands before the first wildcard of a key, None if there is none."""
+    found = _WILD.search(key)
+    return key[: found.start()] if found else None
+
+
+def folder_of(key: str) -> str:
+    """key up to and with its last slash, "" if it has none."""
+    return key[: key.rfind("/") + 1]
+
+
+def pages(client: Client, bucket: str, prefix: str, delimiter: str = "") -> Iterator[ListPage]:
+    """Page after page of what begins with prefix; the next one is fetched while this one is looked at."""
+    page = client.call(ListObjectsV2(bucket, prefix, delimiter))
+    with Workers(1) as worker:
+        while page.next_token is not None:
+            following = worker.submit(
+                partial(client.call, ListObjectsV2(bucket, prefix, delimiter, token=page.next_token))
+            )
+            yield page
+            page = following.result()
+    yield page
+
+
+def matching(client: Client, pattern: S3Path) -> Iterator[ObjectInfo]:
+    """The objects that a path with wildcards names."""
+    fits = re.compile(fnmatch.translate(pattern.key)).match
+    for page in pages(client, pattern.bucket, literal_beginning(pattern.key) or ""):
+        names = page.objects.keys
+        yield from (page.objects[number] for number, name in enumerate(names) if fits(name))
+
+
+def in_folder(client: Client, folder: S3Path) -> Iterator[ObjectInfo]:
+    """All objects below the folder."""
+    for page in pages(client, folder.bucket, folder.below):
+        yield from page.objects
+
+
+def select(client: Client, path: S3Path, *, recursive: bool, raw: bool = False) -> Iterator[ObjectInfo]:
+    """The objects that an argument names: those of a pattern, all below a folder, or the one of this very key.
+
+    raw: wildcards are characters like any other. recursive: the object of this very key, and all below it.
+    """
+    if not raw and literal_beginning(path.key) is not None:
+        yield from matching(client, path)
+        return
+    single = None if path.is_root or path.key.endswith("/") else FileSystem(client).info(path)
+    if single is not None:
+        yield single
+    if recursive:
+        yield from in_folder(client, path)
+
+
+class Excluded:
+    """Whether a name is to be left out: it fits one of the patterns, which are those of keys."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._fits = [re.compile(fnmatch.translate(pattern)).match for pattern in patterns]
+
+    def __call__(self, name: str) -> bool:
+        return any(fits(name) for fits in self._fits)
+
+
+class UnsafeName(ConfigError):
+    """A key that would leave the folder it is to be written to, or has no like among files."""
+
+
+_DRIVE = re.compile(r"[A-Za-z]:([\\/]|$)")
+
+
+def file_name(relative: str) -> str:
+    """A key below a folder as the path of a file below a folder. UnsafeName if it is none, or leads elsewhere."""
+    segments = relative.split("/")
+    if "\0" in relative:
+        raise UnsafeName(f"the key {relative!r} has a NUL, which no file name can have")
+    if relative.startswith("/") or _DRIVE.match(relative):
+        raise UnsafeName(f"the key {relative!r} is an absolute path, which would lead out of the destination")
+    if ".." in segments:
+        raise UnsafeName(f"the key {relative!r} has '..' in it, which would lead out of the destination")
+    if "" in segments or "." in segments:
+        raise UnsafeName(f"the key {relative!r} has an empty or '.' segment; as a file it would be another name")
+    if os.sep != "/" and (os.sep in relative or ":" in relative):
+        raise UnsafeName(f"the key {relative!r} has {os.sep!r} or ':' in it, which file names here cannot have")
+    return os.path.join(*segments)

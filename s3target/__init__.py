@@ -28,15 +28,21 @@ if TYPE_CHECKING:
     from .luigi import S3FlagTask as S3FlagTask
     from .luigi import S3PathTask as S3PathTask
     from .luigi import S3Target as S3Target
+    from .luigi.bulk import BulkComplete as BulkComplete
+    from .luigi.snapshot import prefetch as prefetch
     from .luigi.standin import install as install
+    from .luigi.statistics import log_statistics as log_statistics
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BulkComplete": ".luigi.bulk",
     "Client": ".client",
     "FileSystem": ".filesystem",
     "connect": ".connect",
     "install": ".luigi.standin",
+    "log_statistics": ".luigi.statistics",
+    "prefetch": ".luigi.snapshot",
     **dict.fromkeys(
         (
             *("AccessDenied", "BadResponse", "ChecksumMismatch", "ConfigError", "ConnectFailed", "ConnectionDropped"),

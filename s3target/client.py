@@ -18,7 +18,7 @@ from .errors import BadResponse, NoCredentials, S3Error, ServiceError, Transport
 from .protocol import sigv4
 from .protocol.checksum import seal
 from .protocol.identity import Credentials
-from .protocol.messages import Request, Response
+from .protocol.messages import Request, Response, Stream
 from .protocol.operations.base import Locator, Operation
 from .protocol.operations.buckets import HeadBucket
 from .retry import (
@@ -30,14 +30,18 @@ from .retry import (
     Retry,
     RetryPolicy,
     RetryQuota,
+    SendRate,
     Verdict,
     judge,
     leaves_doubt,
     unreadable,
 )
+from .statistics import CountedStream, Counters, Statistics
 
 _log = logging.getLogger("s3target.client")
 _FREE_RETRIES = 16
+_ERROR_LIMIT = 1 << 18
+"""Bytes of an error document that are looked at."""
 Result = TypeVar("Result")
 
 
@@ -71,7 +75,9 @@ def _random() -> float:
 class Client:
     """Sends operations to one store.
 
-    payload_signing: see checksum.seal(). clock: seconds since 1970. All that varies in tests is an argument.
+    payload_signing: see checksum.seal(). checksums: of what is sent are given where they need not be. validation: those
+    of what is read are asked for. clock: seconds since 1970. All that varies in tests is an argument. proven: what its
+    users have found out about the store and need not ask again.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class Client:
         *,
         payload_signing: bool | None = None,
         checksums: bool = True,
+        validation: bool = True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = _random,
@@ -93,8 +100,12 @@ class Client:
         self.policy = policy
         self.payload_signing = payload_signing
         self.checksums = checksums
+        self.validation = validation
         self._clock, self._sleep, self._random = clock, sleep, random
+        self.proven: set[object] = set()
         self._quota = RetryQuota()
+        self._send_rate = SendRate() if policy.adaptive else None
+        self._counters = Counters()
         self._keys: sigv4.KeyCache = {}
         self._regions: dict[str, str] = {}
         self._clock_offset = 0.0
@@ -103,11 +114,14 @@ class Client:
         """The operation's result. ServiceError, TransportError or CredentialsError once trying again is no use."""
         call = _Call(self, operation)
         while True:
+            self._keep_pace()
             offset = self._clock_offset
             now = self._clock() + offset
             credentials = self._credentials(call.request)
             outcome = self._attempt(operation, call.request, credentials, now)
             verdict = judge(operation, outcome, now)
+            if self._send_rate is not None:
+                self._send_rate.heard(isinstance(verdict, Retry) and verdict.throttled, self._clock())
             if isinstance(verdict, Accept):
                 assert isinstance(outcome, Response)
                 try:
@@ -136,6 +150,11 @@ class Client:
         if credentials is None:
             raise NoCredentials("a presigned URL needs credentials; this client is anonymous")
         return sigv4.presign(request, credentials, self._clock() + self._clock_offset, expires, self._keys)
+
+    @property
+    def statistics(self) -> Statistics:
+        """What this client has sent and received so far. A copy of it, pickled or forked, counts by itself."""
+        return self._counters.value()
 
     def pause(self, retries: int, error: TransportError) -> None:
         """Wait before retry number `retries` (from 1) of a body that broke off; raise error when they are used up."""
@@ -172,18 +191,28 @@ class Client:
     def _credentials(self, request: Request) -> Credentials | None:
         return self.credentials.get() if request.service else None
 
+    def _keep_pace(self) -> None:
+        if self._send_rate is not None and (delay := self._send_rate.wait(self._clock())):
+            self._sleep(delay)
+
     def _attempt(
         self, operation: Operation[Any], request: Request, credentials: Credentials | None, now: float
     ) -> Response | TransportError:
         if credentials:
             request = sigv4.sign(request, credentials, now, self._keys)
+        response, begun = None, time.perf_counter()
         try:
             response = self.transport.send(request)
-            if operation.streams and response.status < 300:
-                return response
-            return _with_content(response, operation.max_reply)
+            if operation.streams and response.status < 300 and response.stream is not None:
+                counted = CountedStream(response.stream, self._counters)
+                response = Response(response.status, response.headers, b"", counted)
+            else:
+                response = _with_content(response, operation.max_reply)
+            return response
         except TransportError as error:
             return error
+        finally:
+            self._counters.add(request.body.length, response, begun)
 
     def _inquire(self, operation: Operation[Result], error: S3Error) -> Result | None:
         """The result, if the store shows that an attempt whose answer was lost has succeeded, so that this one could
@@ -221,6 +250,7 @@ class Client:
         else:
             raise error
         call.attempts += 1
+        self._counters.retries += 1
 
     def _pause(self, call: _Call, verdict: Retry) -> None:
         if verdict.free and call.free < _FREE_RETRIES:
@@ -281,16 +311,27 @@ class _Call:
 
 
 def _with_content(response: Response, limit: int) -> Response:
-    """response with its whole body read. BadResponse if that is over `limit` bytes."""
+    """response with its whole body read. BadResponse if that is over `limit` bytes; an error without end counts by its
+    status alone."""
     stream = response.stream
     if stream is None:
         return response
+    failed = response.status >= 300
+    limit = min(limit, _ERROR_LIMIT) if failed else limit
     try:
         content = stream.read(limit + 1)
-        while 0 < len(content) <= limit and (more := stream.read(limit + 1 - len(content))):
-            content += more
-        if len(content) > limit:
+        if content and (more := stream.read(limit + 1 - len(content))):  # most documents come in one piece
+            content = _joined(stream, [content, more], limit)
+        if len(content) > limit and not failed:
             raise BadResponse(f"an answer of over {limit} bytes where a short document belongs")
     finally:
         stream.close()
-    return response._replace(content=content, stream=None)
+    return response._replace(content=content[:limit], stream=None)
+
+
+def _joined(stream: Stream, pieces: list[bytes], limit: int) -> bytes:
+    left = limit + 1 - sum(map(len, pieces))
+    while left > 0 and (piece := stream.read(left)):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)

@@ -91,9 +91,11 @@ if hasattr(os, "register_at_fork"):
 
 def compose(settings: Settings, environ: Mapping[str, str], profiles: Profiles) -> Client:
     """The client for resolved settings."""
-    policy = RetryPolicy(max_attempts=settings["max_attempts"], deadline=settings["deadline"])
-    if settings["retry_mode"] == "adaptive":
-        _log.warning("retry_mode adaptive: retries are those of standard, without a limit of the rate")
+    policy = RetryPolicy(
+        max_attempts=settings["max_attempts"],
+        deadline=settings["deadline"],
+        adaptive=settings["retry_mode"] == "adaptive",
+    )
     return Client(
         HttpTransport(_transport_options(settings, environ)),
         _endpoint(settings),
@@ -101,6 +103,7 @@ def compose(settings: Settings, environ: Mapping[str, str], profiles: Profiles) 
         policy,
         payload_signing=settings["payload_signing_enabled"],
         checksums=settings["request_checksum_calculation"] == "when_supported",
+        validation=settings["response_checksum_validation"] == "when_supported",
     )
 
 

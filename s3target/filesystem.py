@@ -7,7 +7,9 @@ there costs one HEAD, a miss one HEAD and one listing that shows the directory a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, NamedTuple
@@ -27,6 +29,7 @@ from .protocol.operations.objects import (
 from .protocol.options import ExtraArgs, headers_for
 from .protocol.xml import expressible
 from .transfer.copy import copy
+from .transfer.once import insist
 from .transfer.plan import TransferOptions
 from .transfer.workers import Workers, run_all
 from .value import replace
@@ -66,9 +69,10 @@ class S3Path(NamedTuple):
 def parse_path(path: Any) -> S3Path:
     """s3://bucket/key (or s3a, s3n), every character after the bucket's slash being the key's own.
 
-    ConfigError if it is not such a path, or the key is longer than S3 allows.
+    A pathlib path of "s3://bucket/key", which it has made "s3:/bucket/key" of, means the same. ConfigError if it is no
+    such path, or the key is longer than S3 allows.
     """
-    text = str(path) if path is not None else ""
+    text = path_text(path)
     scheme, mark, rest = text.partition("://")
     if not mark or scheme.lower() not in SCHEMES:
         raise ConfigError(f"{text!r} is no S3 path; write s3://bucket/key")
@@ -78,6 +82,15 @@ def parse_path(path: Any) -> S3Path:
     if len(key.encode(errors="surrogatepass")) > MAX_KEY_SIZE:
         raise ConfigError(f"the key of {text[:60]!r}... has over {MAX_KEY_SIZE} bytes, the most S3 takes")
     return S3Path(bucket, key)
+
+
+def path_text(path: Any) -> str:
+    """path as text, with the slash that pathlib has taken from it. "" for None."""
+    text = str(path) if path is not None else ""
+    scheme, mark, rest = text.partition(":/")
+    if isinstance(path, os.PathLike) and mark and scheme.lower() in SCHEMES and not rest.startswith("/"):
+        return f"{scheme}://{rest}"
+    return text
 
 
 class Window(NamedTuple):
@@ -101,18 +114,19 @@ class FileSystem:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    def info(self, path: S3Path) -> ObjectInfo | None:
-        """The object at this very key, None if there is none."""
+    def info(self, path: S3Path, extra_args: ExtraArgs = _NO_ARGS, version_id: str | None = None) -> ObjectInfo | None:
+        """The object at this very key, None if there is none. extra_args: what a HEAD takes (SSECustomerKey, ...)."""
         try:
-            return self.client.call(HeadObject(path.bucket, path.key))
+            headers = headers_for("HeadObject", extra_args)
+            return self.client.call(HeadObject(path.bucket, path.key, headers, version_id))
         except NotFound:
             return None
 
-    def exists(self, path: S3Path) -> bool:
+    def exists(self, path: S3Path, extra_args: ExtraArgs = _NO_ARGS) -> bool:
         """Whether there is an object or a directory. A bucket's root counts as there, unasked."""
         if path.is_root:
             return True
-        if not path.key.endswith("/") and self.info(path):
+        if not path.key.endswith("/") and self.info(path, extra_args):
             return True
         return self.isdir(path)
 
@@ -131,7 +145,7 @@ class FileSystem:
         below = self.client.call(ListObjectsV2(path.bucket, f"{name}/", max_keys=1))
         return bool(below.objects) or self.info(S3Path(path.bucket, name + FOLDER_MARKER)) is not None
 
-    def list(self, path: S3Path, window: Window | None = None) -> Iterator[ObjectInfo]:
+    def list(self, path: S3Path, window: Window | None = None) -> Generator[ObjectInfo, None, None]:
         """All objects below path, in the store's order."""
         for page in self.pages(path.bucket, path.below):
             for entry in page.objects:
@@ -156,7 +170,8 @@ class FileSystem:
         yield page
 
     def write(self, path: S3Path, content: bytes, extra_args: ExtraArgs = _NO_ARGS) -> WrittenObject:
-        """One PutObject of bytes in memory."""
+        """One PutObject of bytes in memory. ConfigError if nothing may be overwritten and the store ignores that."""
+        insist(self.client, path.bucket, path.key, extra_args)
         headers = headers_for("PutObject", extra_args)
         return self.client.call(PutObject(path.bucket, path.key, BytesBody(content), headers))
 
@@ -169,18 +184,21 @@ class FileSystem:
 
         All are tried. PartialFailure names those that the store would not remove.
         """
+        with closing(self._doomed(path)) as keys:
+            return self._remove_keys(path, keys)
+
+    def _remove_keys(self, path: S3Path, keys: Iterable[str]) -> int:
         failures: list[tuple[str, str, str]] = []
         removed = 0
-        batches = _batches(self._doomed(path))
-        removals = (partial(_remove_batch, self.client, path.bucket, keys) for keys in batches)
-        for keys, errors in run_all(removals, threads=4):
-            removed += keys - len(errors)
+        removals = (partial(_remove_batch, self.client, path.bucket, batch) for batch in _batches(keys))
+        for tried, errors in run_all(removals, threads=4):
+            removed += tried - len(errors)
             failures.extend(errors)
         if failures:
             raise PartialFailure(f"{len(failures)} of {removed + len(failures)} keys below {path} remain", failures)
         return removed
 
-    def _doomed(self, path: S3Path) -> Iterator[str]:
+    def _doomed(self, path: S3Path) -> Generator[str, None, None]:
         marker = path.key.removesuffix("/") + FOLDER_MARKER
         if self.info(S3Path(path.bucket, marker)):
             yield marker
@@ -197,22 +215,51 @@ class FileSystem:
         self, source: S3Path, destination: S3Path, options: TransferOptions, window: Window | None = None
     ) -> tuple[int, int]:
         """Copy all objects below source to below destination: (number, bytes). The first failure is raised."""
+        # Closed at once and not with the garbage: the thread that fetches the next page ends with it.
+        with closing(self.list(source, window)) as entries:
+            return self._copy_entries(entries, source, destination, options)
+
+    def _copy_entries(
+        self, entries: Iterable[ObjectInfo], source: S3Path, destination: S3Path, options: TransferOptions
+    ) -> tuple[int, int]:
         single = replace(options, threads=1, progress=None)
         skip = len(source.below)
         jobs = (
             partial(self.copy, S3Path(*entry[:2]), S3Path(destination.bucket, destination.below + name), single, entry)
-            for entry in self.list(source, window)
+            for entry in entries
             if (name := entry.key[skip:]) not in ("", "/")
         )
         sizes = run_all(jobs, threads=options.threads or 16)
         return len(sizes), sum(sizes)
+
+    def move_directory(self, source: S3Path, destination: S3Path, options: TransferOptions) -> int:
+        """Copy all objects below source, then remove those and the markers; the number of keys removed.
+
+        What arrives below source meanwhile stays there, and so does a marker that holds bytes, as markers are not
+        copied. After a failure of the copy nothing is removed.
+        """
+        seen: list[str] = []
+        markers = (source.below, f"{source.below}/")
+        with closing(self.list(source)) as listed:
+            entries = (entry for entry in listed if not (entry.key in markers and entry.size))
+            self._copy_entries(_noting(entries, seen), source, destination, options)
+        marker = source.key.removesuffix("/") + FOLDER_MARKER
+        if self.info(S3Path(source.bucket, marker)):
+            seen.append(marker)
+        return self._remove_keys(source, seen)
 
 
 def _shows_directory(page: ListPage, name: str) -> bool:
     return any(entry.key.startswith(f"{name}/") or entry.key == name + FOLDER_MARKER for entry in page.objects)
 
 
-def _batches(keys: Iterator[str]) -> Iterator[tuple[str, ...]]:
+def _noting(entries: Iterable[ObjectInfo], seen: list[str]) -> Iterator[ObjectInfo]:
+    for entry in entries:
+        seen.append(entry.key)
+        yield entry
+
+
+def _batches(keys: Iterable[str]) -> Iterator[tuple[str, ...]]:
     batch: list[str] = []
     for key in keys:
         batch.append(key)

@@ -2,41 +2,51 @@
 
 Luigi's Range tasks ask for `s3://bucket/data/202[3-6]/[0-9][0-9]/*`, and a scheduler for thousands of outputs one by
 one. Both are answered by listing what the paths have in common. "*", "?" and "[...]" match within one level, as in a
-shell. The order of a listing is never relied on.
+shell, and a key that is written like the pattern itself is always a match. The order of a listing is never relied on.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from functools import partial
+from itertools import chain
+from typing import NamedTuple
 
 from .filesystem import FOLDER_MARKER, FileSystem, S3Path
-from .protocol.operations.listing import ListObjectsV2
+from .protocol.operations.listing import ListObjectsV2, ListPage
+from .protocol.operations.objects import ObjectInfo
 from .transfer.workers import run_all
+from .value import replace
 
 _BARREN_PAGES = 3
-"""Pages without a single match after which a flat listing gives way to one level by level."""
+"""Pages without anything new, beyond those that had some, after which a flat listing gives way to one by levels."""
 _WORTH_LISTING = 4
-"""Paths in one directory from which on a listing is tried before they are asked for one by one."""
-_PATHS_PER_PAGE = 64
+"""Paths that begin alike from which on a page of a listing is cheaper than asking for each."""
 _THREADS = 32
-_SPECIAL = re.compile(r"[*?\[]")
+_REMEMBERED = 100_000
+"""Keys that are kept in memory, lest one is told again after a change of the way to list."""
+_SPECIAL = "*?["
+_Matcher = Callable[[str], "re.Match[str] | None"]
 
 
 def is_glob(path: S3Path) -> bool:
-    return _SPECIAL.search(path.key) is not None
+    return _is_special(path.key)
+
+
+def _is_special(pattern: str) -> bool:
+    return any(char in pattern for char in _SPECIAL)
 
 
 def literal_prefix(pattern: str) -> str:
     """What all that matches begins with."""
-    found = _SPECIAL.search(pattern)
-    return pattern[: found.start()] if found else pattern
+    return next((pattern[:at] for at, char in enumerate(pattern) if char in _SPECIAL), pattern)
 
 
-def expression(pattern: str) -> re.Pattern[str]:
-    """Matches the keys that pattern matches, and those below; and pattern itself, taken literally, and those below."""
-    return re.compile(f"(?:{translate(pattern)}|{re.escape(pattern)})(?:/.*)?", re.DOTALL)
+def literal_directory(pattern: str) -> str:
+    """The last directory in front of the first wildcard, with its slash; "" for the root of the bucket."""
+    return literal_prefix(pattern)[: literal_prefix(pattern).rfind("/") + 1]
 
 
 def translate(pattern: str) -> str:
@@ -59,49 +69,168 @@ def translate(pattern: str) -> str:
 
 def _char_class(inner: str) -> str:
     negated = inner.startswith("!")
-    chars = re.sub(r"([\\\[\]^&~|])", r"\\\1", inner[negated:])
-    try:
-        return re.compile(f"(?!/)[{'^' if negated else ''}{chars}]").pattern
-    except re.error:  # a range from high to low, which matches nothing
+    chars, ranges, at = inner[negated:], "", 0
+    while at < len(chars):
+        last = at + 2 if chars[at + 1 : at + 2] == "-" and at + 2 < len(chars) else at
+        if chars[at] <= chars[last]:  # a range from high to low holds nothing
+            ranges += f"{re.escape(chars[at])}-{re.escape(chars[last])}"
+        at = last + 1
+    if not ranges:
         return "[^/]" if negated else "(?!)"
+    return f"(?!/)[{'^' if negated else ''}{ranges}]"
 
 
-def keys(files: FileSystem, path: S3Path) -> Iterator[str]:
-    """Every key that the pattern matches, and every key below a directory that it matches."""
-    pattern = path.key.removesuffix("/")
-    wanted = expression(pattern).fullmatch
-    barren = 0
-    for page in files.pages(path.bucket, literal_prefix(pattern)):
-        found = [key for key in page.objects.keys if wanted(key)]
-        yield from found
-        barren = -1 if found or barren < 0 else barren + 1
-        if barren >= _BARREN_PAGES:
-            yield from _by_levels(files, path.bucket, "", pattern)
-            return
+def matcher(pattern: str) -> _Matcher:
+    """Matches the keys that pattern matches or equals, the markers of such directories, and the keys below them.
+
+    Group "match" is what the pattern itself matches, "marker" and "below" are what follows it.
+    """
+    own = f"{translate(pattern)}|{re.escape(pattern)}"
+    follows = rf"(?P<marker>{re.escape(FOLDER_MARKER)})|(?P<below>/.*)"
+    return re.compile(f"(?P<match>{own})(?:{follows})?", re.DOTALL).fullmatch
 
 
-def _by_levels(files: FileSystem, bucket: str, parent: str, pattern: str) -> Iterator[str]:
-    """The same, by one listing for each directory that matches so far: for few matches among very many keys."""
-    level, slash, rest = pattern.partition("/")
-    wanted = re.compile(f"{re.escape(parent)}(?:{translate(level)}|{re.escape(level)})/?", re.DOTALL).fullmatch
-    for page in files.pages(bucket, parent + literal_prefix(level), delimiter="/"):
-        if not slash:
-            yield from filter(wanted, page.objects.keys)
-        for prefix in filter(wanted, page.prefixes):
-            yield from _by_levels(files, bucket, prefix, rest) if slash else files.keys(S3Path(bucket, prefix))
+class Match(NamedTuple):
+    """An object that was found.
+
+    key: its key. listed: makes what the listing tells of it. directory: the directory that the pattern matches and the
+    object is below, or the marker of; without its slash. None if the object itself is what matches.
+    """
+
+    key: str
+    listed: Callable[[], ObjectInfo]
+    directory: str | None
+    is_marker: bool
+
+    @property
+    def name(self) -> str:
+        """What the pattern itself matches."""
+        return self.key if self.directory is None else f"{self.directory}/"
+
+
+def _matches(page: ListPage, wanted: _Matcher) -> Iterator[Match]:
+    for index, key in enumerate(page.objects.keys):
+        found = wanted(key)
+        if found:
+            is_marker = found["marker"] is not None
+            directory = found["match"] if is_marker or found["below"] is not None else None
+            yield Match(key, partial(page.objects.__getitem__, index), directory, is_marker)
+
+
+class _Search:
+    """One pattern. below: what is below a directory that matches is wanted too, else but one object for each match."""
+
+    def __init__(self, files: FileSystem, path: S3Path, below: bool) -> None:
+        self._files = files
+        self._bucket = path.bucket
+        self._pattern = path.key.removesuffix("/")
+        self._wanted = matcher(self._pattern)
+        self._below = below
+        self._seen: set[str] = set()
+
+    def run(self) -> Iterator[Match]:
+        """One flat listing of what begins as the pattern does; where that goes on and on without anything new, a
+        listing of each directory that matches so far."""
+        patience = _BARREN_PAGES
+        for page in self._files.pages(self._bucket, literal_prefix(self._pattern)):
+            found = list(self._new(_matches(page, self._wanted)))
+            yield from found
+            patience += 1 if found else -1
+            if patience <= 0 and page.next_token is not None and len(self._seen) < _REMEMBERED:
+                yield from self._new(self._by_levels())
+                return
+
+    def _new(self, found: Iterable[Match]) -> Iterator[Match]:
+        for match in found:
+            name = match.key if self._below else match.name
+            if name not in self._seen:
+                if not self._below or len(self._seen) < _REMEMBERED:
+                    self._seen.add(name)
+                yield match
+
+    def _by_levels(self) -> Iterator[Match]:
+        beginning = literal_directory(self._pattern)
+        *levels, last = self._pattern[len(beginning) :].split("/")
+        parents = [beginning]
+        for level in levels:
+            jobs = (partial(self._subdirectories, parent, level) for parent in parents)
+            parents = list(chain.from_iterable(run_all(jobs, threads=_THREADS)))
+        for parent in parents:
+            for page in self._files.pages(self._bucket, parent + literal_prefix(last), delimiter="/"):
+                yield from _matches(page, self._wanted)
+                for prefix in filter(self._wanted, page.prefixes):
+                    yield from self._in_directory(prefix)
+
+    def _subdirectories(self, parent: str, level: str) -> list[str]:
+        if not _is_special(level):
+            return [f"{parent}{level}/"]
+        wanted = re.compile(f"{re.escape(parent)}(?:{translate(level)}|{re.escape(level)})/", re.DOTALL).fullmatch
+        pages = self._files.pages(self._bucket, parent + literal_prefix(level), delimiter="/")
+        return [prefix for page in pages for prefix in filter(wanted, page.prefixes)]
+
+    def _in_directory(self, prefix: str) -> Iterator[Match]:
+        if self._below:
+            for page in self._files.pages(self._bucket, prefix):
+                yield from _matches(page, self._wanted)
+        else:  # SeaweedFS goes on listing a directory for a while when all that was in it is removed
+            yield from _matches(self._files.client.call(ListObjectsV2(self._bucket, prefix, max_keys=1)), self._wanted)
+
+
+def objects(files: FileSystem, path: S3Path) -> Iterator[Match]:
+    """Every object that the pattern matches, and every one below a directory that it matches, each once.
+
+    A directory that is written like the pattern is what is meant, if there is one: then all that is found is below it.
+    """
+    literal, wanted = False, matcher(path.key.removesuffix("/"))
+    for page in files.pages(path.bucket, path.below):
+        for match in _matches(page, wanted):
+            literal = True
+            yield match
+    if not literal:
+        yield from (match for match in _Search(files, path, below=True).run() if not match.is_marker)
+
+
+def with_directories(files: FileSystem, path: S3Path, flag: str) -> Iterator[str]:
+    """The keys of objects(), and the directories that match, as "key/"; with a flag only those that hold this object.
+
+    The marker of a directory, which has the same name, does not count as an object.
+    """
+    told: set[str] = set()
+    for match in objects(files, path):
+        directory = "" if match.directory is None else match.name
+        if directory and directory not in told and (not flag or match.key == directory + flag):
+            told.add(directory)
+            yield directory
+        if match.key != directory:
+            yield match.key
+
+
+def matches(files: FileSystem, path: S3Path) -> Generator[str, None, None]:
+    """What the pattern itself matches, each once: keys, and directories as "key/"; only these if it ends in "/".
+
+    A directory is one that FileSystem.isdir() knows: something lies below it, or a marker stands for it.
+    """
+    for match in _Search(files, path, below=False).run():
+        if match.directory is not None or not path.key.endswith("/"):
+            yield match.name
 
 
 def exists(files: FileSystem, path: S3Path) -> bool:
     """Whether anything matches; one request if the path is an object's very key."""
-    return files.info(path) is not None or next(keys(files, path), None) is not None
+    if not path.key.endswith("/") and files.info(path) is not None:
+        return True
+    with closing(matches(files, path)) as found:
+        return next(found, None) is not None
 
 
 class Known:
     """Keys of one bucket, and the directories they are in."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Iterable[str] = ()) -> None:
         self._keys: set[str] = set()
         self._directories: set[str] = set()
+        for key in keys:
+            self.add(key)
 
     def add(self, key: str) -> None:
         self._keys.add(key)
@@ -111,53 +240,77 @@ class Known:
             directory = directory.rpartition("/")[0]
 
     def __contains__(self, key: object) -> bool:
+        """Whether FileSystem.exists() would find an object or a directory by this key."""
         return key in self._keys or (isinstance(key, str) and key.removesuffix("/") in self._directories)
 
-
-def exists_many(files: FileSystem, paths: Sequence[S3Path]) -> list[bool]:
-    """FileSystem.exists() of each path. Neighbours are looked up in a listing where that takes fewer requests."""
-    known: list[bool | None] = [path.is_root or None for path in paths]
-    places: dict[tuple[str, str], list[int]] = {}
-    for index, path in enumerate(paths):
-        if known[index] is None:
-            places.setdefault((path.bucket, path.key.removesuffix("/").rpartition("/")[0]), []).append(index)
-    groups = [(bucket, indexes) for (bucket, _), indexes in places.items()]
-    for (_, indexes), answers in zip(groups, _looked_up(files, paths, groups), strict=True):
-        for index, answer in zip(indexes, answers, strict=True):
-            known[index] = answer
-    rest = [index for index, answer in enumerate(known) if answer is None]
-    singly = run_all((partial(files.exists, paths[index]) for index in rest), threads=min(_THREADS, max(2, len(rest))))
-    for index, answer in zip(rest, singly, strict=True):
-        known[index] = answer
-    return [bool(answer) for answer in known]
+    def names(self) -> Iterator[str]:
+        """Every key by which something is found."""
+        yield from self._keys
+        for directory in self._directories:
+            yield directory
+            yield f"{directory}/"
 
 
-def _looked_up(
-    files: FileSystem, paths: Sequence[S3Path], groups: Iterable[tuple[str, list[int]]]
-) -> list[list[bool | None]]:
-    jobs = (partial(_group, files, bucket, [paths[index].key for index in indexes]) for bucket, indexes in groups)
-    return run_all(jobs, threads=_THREADS)
+def exists_many(files: FileSystem, paths: Iterable[S3Path]) -> dict[S3Path, bool]:
+    """FileSystem.exists() of each path; what a pattern would match does not count.
+
+    Paths that begin alike are looked up in a listing of what begins so, which goes on as long as its pages tell of
+    several of them. Those that are left are then looked for by their own, longer beginnings, and few ones singly.
+    """
+    answers = {path: path.is_root for path in paths}
+    groups = _by(lambda path: path.bucket, (path for path, known in answers.items() if not known))
+    while groups:
+        found = run_all((partial(_look_up, files, group) for group in groups), threads=_THREADS)
+        for known in found:
+            answers.update(known)
+        groups = [
+            part
+            for group, known in zip(groups, found, strict=True)
+            for part in _split([path for path in group if path not in known])
+        ]
+    return answers
 
 
-def _common_prefix(keys: list[str]) -> str:
-    """The characters that all begin with; the first and the last in order differ the most."""
-    first, last = min(keys), max(keys)
+def _name(path: S3Path) -> str:
+    return path.key.removesuffix("/")
+
+
+def _by(label: Callable[[S3Path], str], paths: Iterable[S3Path]) -> list[list[S3Path]]:
+    groups: dict[str, list[S3Path]] = {}
+    for path in paths:
+        groups.setdefault(label(path), []).append(path)
+    return list(groups.values())
+
+
+def _beginning(paths: Iterable[S3Path]) -> str:
+    """The characters that all begin with: the first and the last in order differ the most."""
+    names = [_name(path) for path in paths]
+    first, last = min(names), max(names)
     return next((first[:at] for at, char in enumerate(first) if last[at : at + 1] != char), first)
 
 
-def _group(files: FileSystem, bucket: str, wanted: list[str]) -> list[bool | None]:
-    """What a few pages of listing tell of these keys; None for those still unknown."""
-    if len(wanted) < _WORTH_LISTING:
-        return [None] * len(wanted)
-    known, whole = Known(), False
-    token: str | None = None
-    for _ in range(1 + len(wanted) // _PATHS_PER_PAGE):
-        prefix = _common_prefix([key.removesuffix("/") for key in wanted])
-        page = files.client.call(ListObjectsV2(bucket, prefix, token=token))
-        for key in page.objects.keys:
-            known.add(key)
-        token = page.next_token
-        whole = token is None
-        if whole:
+def _split(paths: list[S3Path]) -> list[list[S3Path]]:
+    """By the first character in which they differ."""
+    if len(paths) < 2:
+        return [paths] if paths else []
+    at = len(_beginning(paths))
+    return _by(lambda path: _name(path)[at : at + 1], paths)
+
+
+def _look_up(files: FileSystem, group: list[S3Path]) -> dict[S3Path, bool]:
+    """What is known of a group in one bucket after a request for each path, or some pages; of small groups all is."""
+    if len(group) < _WORTH_LISTING:
+        return {path: files.exists(path) for path in group}
+    left = {path.key: path for path in group}
+    known: dict[S3Path, bool] = {}
+    listing = ListObjectsV2(group[0].bucket, _beginning(group))
+    while left:
+        page = files.client.call(listing)
+        found = [left.pop(name) for name in Known(page.objects.keys).names() if name in left]
+        known.update(dict.fromkeys(found, True))
+        if page.next_token is None:
+            known.update(dict.fromkeys(left.values(), False))
+        if page.next_token is None or len(found) < _WORTH_LISTING:
             break
-    return [True if key in known else False if whole else None for key in wanted]
+        listing = replace(listing, token=page.next_token)
+    return known

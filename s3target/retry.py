@@ -7,7 +7,6 @@ a Luigi task that fails costs more than some seconds of waiting.
 
 from __future__ import annotations
 
-import threading
 from typing import NamedTuple
 
 from .errors import (
@@ -170,6 +169,7 @@ class RetryPolicy:
     """How often and how fast. All times in seconds. ConfigError if it allows no attempt at all.
 
     max_attempts counts the first one too. deadline bounds one call with all its attempts and pauses; None: no bound.
+    adaptive: once the store has asked to slow down, requests are sent no faster than it takes them, see SendRate.
     """
 
     max_attempts: int = 6
@@ -177,6 +177,7 @@ class RetryPolicy:
     throttled_scale: float = 1.0
     longest_delay: float = 20.0
     deadline: float | None = None
+    adaptive: bool = False
 
     def __post_init__(self) -> None:
         if self.max_attempts < 1:
@@ -195,7 +196,10 @@ class RetryPolicy:
 
 
 class RetryQuota:
-    """A bucket of tokens, one per client: when a store is down, its clients soon stop retrying. Thread-safe."""
+    """A bucket of tokens, one per client: when a store is down, its clients soon stop retrying.
+
+    Threads share it without a lock, which a fork could leave locked: a token lost between two of them does no harm.
+    """
 
     CAPACITY = 500
     TRANSIENT_COST = 14
@@ -203,24 +207,83 @@ class RetryQuota:
 
     def __init__(self) -> None:
         self._tokens = self.CAPACITY
-        self._lock = threading.Lock()
 
     def take(self, verdict: Retry) -> int | None:
         """Pay for a retry; the price paid, or None if the tokens do not suffice."""
         cost = 0 if verdict.free else self.THROTTLED_COST if verdict.throttled else self.TRANSIENT_COST
-        with self._lock:
-            if cost > self._tokens:
-                return None
-            self._tokens -= cost
-            return cost
+        if cost > self._tokens:
+            return None
+        self._tokens -= cost
+        return cost
 
     def give_back(self, tokens: int) -> None:
         if self._tokens < self.CAPACITY:
-            with self._lock:
-                self._tokens = min(self.CAPACITY, self._tokens + tokens)
+            self._tokens = min(self.CAPACITY, self._tokens + tokens)
 
     def __reduce__(self) -> tuple[type[RetryQuota], tuple[()]]:
         return RetryQuota, ()
+
+
+class SendRate:
+    """How fast to send in adaptive mode: as one likes, until the store throttles; from then on by CUBIC (RFC 9438).
+
+    Each refusal cuts the rate to BETA of what was sent; without more of them it climbs back along a cubic curve, slowly
+    near where it was refused and faster beyond, to at most twice what is really being sent. One per client; like
+    RetryQuota it does without a lock. now: seconds on any clock.
+    """
+
+    BETA = 0.7
+    GROWTH = 0.4
+    SMOOTHING = 0.8
+    WINDOW = 0.5
+    """Seconds over which requests are counted."""
+    SLOWEST = 0.5
+    """Requests per second."""
+
+    def __init__(self) -> None:
+        self.rate: float | None = None
+        self.measured = 0.0
+        self._window: float | None = None
+        self._count = 0.0
+        self._tokens = self._filled_at = 0.0
+        self._peak = self._cut_at = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds to wait before the next request, which is taken for sent then."""
+        if self.rate is None:
+            return 0.0
+        grown = max(0.0, now - self._filled_at) * self.rate
+        self._filled_at = max(now, self._filled_at)
+        self._tokens = min(self._tokens + grown, max(1.0, self.rate)) - 1.0
+        return max(0.0, -self._tokens / self.rate)
+
+    def heard(self, throttled: bool, now: float) -> None:
+        """An answer has come."""
+        self._measure(now)
+        if throttled:
+            self._peak = self.measured if self.rate is None else min(self.measured, self.rate)
+            self._cut_at, wanted = now, self._peak * self.BETA
+            if self.rate is None:
+                self._tokens, self._filled_at = 0.0, now
+        elif self.rate is None:
+            return
+        else:
+            recovery = (self._peak * (1.0 - self.BETA) / self.GROWTH) ** (1.0 / 3.0)
+            wanted = self.GROWTH * (now - self._cut_at - recovery) ** 3 + self._peak
+        self.rate = max(self.SLOWEST, min(wanted, 2.0 * self.measured))
+
+    def _measure(self, now: float) -> None:
+        self._count += 1.0
+        window = now // self.WINDOW * self.WINDOW
+        if self._window is None:
+            self._window = window
+        elif window > self._window:
+            sent = self._count / (window - self._window)
+            self.measured = sent * self.SMOOTHING + self.measured * (1.0 - self.SMOOTHING)
+            self._count, self._window = 0.0, window
+
+    def __reduce__(self) -> tuple[type[SendRate], tuple[()]]:
+        return SendRate, ()
 
 
 def unreadable(error: BadResponse) -> Retry:

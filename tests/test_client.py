@@ -409,8 +409,10 @@ def test_stream_is_handed_on_unread():
     """The body of an object is the caller's to read and to close."""
     pieces = Pieces(b"hello")
     got = client_for(Scripted(reply(200, b"", pieces, content_length="5"))).call(GET)
-    assert got.stream is pieces
     assert (pieces.reads, pieces.closed) == (0, False)
+    assert got.stream.read() == b"hello"
+    got.stream.close()
+    assert pieces.closed
 
 
 def test_stream_of_a_refused_answer_is_closed():
@@ -418,8 +420,8 @@ def test_stream_of_a_refused_answer_is_closed():
     pieces, good = Pieces(b"hel"), Pieces(b"hello")
     refused = reply(206, b"", pieces, content_length="3", content_range="bytes 0-9/10")
     got = client_for(Scripted(refused, reply(200, b"", good, content_length="5"))).call(GET)
-    assert got.stream is good
-    assert pieces.closed
+    assert got.stream.read() == b"hello"
+    assert (pieces.closed, good.closed) == (True, False)
 
 
 def test_error_of_a_streaming_operation_is_read():
@@ -699,3 +701,17 @@ def test_conflict_of_two_conditional_puts_is_tried_again():
     assert client_for(transport).call(put_once()).e_tag == HELLO_MD5.strip('"')
     with pytest.raises(PreconditionFailed):
         client_for(Scripted(conflict)).call(COMPLETE)
+
+
+def test_adaptive_mode_slows_down_after_throttling():
+    """Requests before it go at once; those behind it wait for their turn. Other modes never do."""
+    slow = error_reply(503, "SlowDown")
+    for adaptive in (True, False):
+        clock = Clock()
+        transport = Scripted(GOOD_HEAD, slow, *[GOOD_HEAD] * 8)
+        client = client_for(transport, clock=clock, policy=RetryPolicy(adaptive=adaptive))
+        for _ in range(9):
+            client.call(HEAD)
+        assert clock.naps[0] == 1.0
+        assert (sum(clock.naps) > 2.5) is adaptive
+        assert (len(clock.naps) == 1) is not adaptive

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -22,6 +23,8 @@ from s3target.client import Client
 from s3target.connect import connect, resolved, shared
 from s3target.errors import ConfigError, NoCredentials, RefreshFailed
 from s3target.protocol.operations.objects import GetObject
+from s3target.transfer.download import download
+from s3target.transfer.reader import Reader
 
 AWS = "https://bucket.s3.eu-west-1.amazonaws.com"
 
@@ -101,7 +104,7 @@ def url(client: Client) -> str:
 
 
 def get(client: Client) -> bytes:
-    with client.call(GetObject("bucket", "key")).stream as stream:
+    with closing(client.call(GetObject("bucket", "key")).stream) as stream:
         return stream.read()
 
 
@@ -204,18 +207,26 @@ def test_network_and_retries(home, monkeypatch):
         assert (options.verify, options.client_certificate, options.tcp_keepalive) == ("/ca.pem", "/c", True)
         assert options.proxies == {"https": "http://proxy:3128"}
         assert (client.policy.max_attempts, client.policy.deadline) == (3, 9.0)
-        assert (client.checksums, client.payload_signing) == (False, True)
+        assert (client.checksums, client.validation, client.payload_signing) == (False, True, True)
     with connect(proxies={"http": "http://mine:1"}) as client:
         assert client.transport.options.proxies == {"http": "http://mine:1"}
 
 
-def test_adaptive_mode_is_told(caplog):
-    """There is no limiter of the rate; the mode is accepted, as profiles name it."""
-    connect(retry_mode="adaptive").close()
-    assert "adaptive" in caplog.text
-    caplog.clear()
-    connect(retry_mode="legacy").close()
-    assert not caplog.records
+@pytest.mark.parametrize(("value", "asked"), [("when_supported", "ENABLED"), ("when_required", None)])
+def test_checksums_of_what_is_read(cloud, tmp_path, monkeypatch, value, asked):
+    """They are asked for, or not, by the setting of their own."""
+    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", value)
+    with connect(anonymous=True) as client, Reader(client, "bucket", "key") as reader:
+        assert reader.readall() == b"content"
+        download(client, "bucket", "key", str(tmp_path / "file"))
+    assert [headers.get("x-amz-checksum-mode") for headers in cloud.server.headers] == [asked, asked]
+
+
+@pytest.mark.parametrize(("mode", "adaptive"), [("adaptive", True), ("standard", False), ("legacy", False)])
+def test_retry_mode(mode, adaptive):
+    """Adaptive limits the rate of sending; what botocore calls legacy is standard here."""
+    with connect(retry_mode=mode) as client:
+        assert client.policy.adaptive is adaptive
 
 
 def test_bad_argument():

@@ -26,6 +26,7 @@ FLOORS = {
     "value": 0,
     "protocol": 0,
     "retry": 1,
+    "statistics": 1,
     "transport": 1,
     "client": 2,
     "credentials": 3,

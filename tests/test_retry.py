@@ -35,6 +35,7 @@ from s3target.retry import (
     Retry,
     RetryPolicy,
     RetryQuota,
+    SendRate,
     judge,
     leaves_doubt,
     unreadable,
@@ -289,3 +290,71 @@ def test_quota_of_another_process_is_full():
     while quota.take(TRANSIENT) is not None:
         pass
     assert pickle.loads(pickle.dumps(quota)).take(TRANSIENT) == 14
+
+
+def paced(seconds: float, per_second: float, rate: SendRate | None = None, begin: float = 1000.0) -> SendRate:
+    """A rate that has heard good answers for so long, so many a second."""
+    rate = rate or SendRate()
+    for number in range(int(seconds * per_second)):
+        rate.heard(False, begin + number / per_second)
+    return rate
+
+
+def test_nobody_waits_until_the_store_asks_for_it():
+    """However fast requests are sent."""
+    rate = paced(3, 200)
+    assert [rate.wait(1003.0) for _ in range(1000)] == [0.0] * 1000
+    assert rate.rate is None
+    assert rate.measured == pytest.approx(200, rel=0.05)
+
+
+def test_throttling_cuts_the_rate():
+    """To 70 % of what was sent, and again at each refusal, but not under one request in two seconds."""
+    rate = paced(3, 100)
+    rate.heard(True, 1003.1)
+    assert rate.rate == pytest.approx(70, rel=0.05)
+    rate.heard(True, 1003.2)
+    assert rate.rate == pytest.approx(49, rel=0.05)
+    for _ in range(30):
+        rate.heard(True, 1003.3)
+    assert rate.rate == SendRate.SLOWEST
+
+
+def test_requests_are_spaced_by_the_rate():
+    """Each is promised its own moment; whoever comes later than his has nothing to wait for."""
+    rate = paced(3, 100)
+    rate.heard(True, 1003.0)
+    step = 1 / rate.rate
+    assert [rate.wait(1003.0) for _ in range(3)] == pytest.approx([step, 2 * step, 3 * step])
+    assert rate.wait(1003.0 + 10 * step) == 0.0
+    assert rate.wait(1003.0 + 10 * step) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [(1.0, 87), (4.0, 100), (6.0, 102), (8.0, 122)],
+)
+def test_rate_climbs_back_along_the_curve(after, expected):
+    """Towards where it was refused, slowly there, and faster beyond: 0.4 (t - K)^3 + 100, K = 75^(1/3) s."""
+    rate = paced(3, 100)
+    rate.heard(True, 1003.0)
+    paced(after, 100, rate, 1003.01)
+    assert rate.rate == pytest.approx(expected, rel=0.05)
+
+
+def test_rate_is_at_most_twice_what_is_sent():
+    """Who sends little earns no great rate by waiting."""
+    rate = paced(3, 100)
+    rate.heard(True, 1003.0)
+    paced(30, 4, rate, 1003.1)
+    assert rate.rate == pytest.approx(8, rel=0.1)
+
+
+def test_clock_that_jumps_back_does_no_harm():
+    """It is the system's clock."""
+    rate = paced(3, 100)
+    rate.heard(True, 1003.0)
+    assert rate.wait(900.0) < 0.1
+    rate.heard(False, 900.0)
+    assert rate.rate >= SendRate.SLOWEST
+    assert pickle.loads(pickle.dumps(rate)).rate is None

@@ -189,7 +189,7 @@ ECHO = (
         (400, "ExpiredToken"),
         (403, "SignatureDoesNotMatch"),
         (403, "AccessDenied"),
-        (503, "Slow"),
+        (503, "SlowDown"),
     ],
 )
 def test_refusals(heard: Heard, status: int, code: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -522,6 +523,47 @@ def test_advice_is_only_for_names_that_are_none():
     from s3target.settings import _ADVICE
 
     assert not set(_ADVICE) & set(SETTINGS)
+
+
+# ------------------------------------------------------------------------------------------------------------ README
+
+
+def readme_rows(heading: str) -> list[list[str]]:
+    """The cells of the table below a heading of the README."""
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    section = text.partition(f"\n{heading}\n")[2].partition("\n#")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines[2:]]
+
+
+def code(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_readme_has_every_setting():
+    """With its variables in order, its keys of the profile, and its default."""
+    rows = {name: row for row in readme_rows("## Configuration") for name in code(row[0])}
+    assert set(rows) == set(SETTINGS) - {"s3_use_dualstack_endpoint"}
+    for name, (_, variables, keys, default) in rows.items():
+        setting = SETTINGS[name]
+        if name != "proxies":
+            assert tuple(code(variables)) == setting.variables, name
+        blocks = [key.partition(".")[0] if "." in key else key for key in setting.profile]
+        told = [name if "the same" in keys else "", *code(keys)]
+        if name != "use_dualstack_endpoint":  # whose s3 block is a setting of its own
+            assert [key for key in told if key] == blocks, name
+        if isinstance(setting.default, bool | str) and "`" not in default:
+            assert str(setting.default).lower() == default, name
+
+
+def test_readme_has_the_providers_in_order(home):
+    """As the error that lists them has."""
+    from credentials.fakes import sources_of
+    from s3target.credentials import default_chain
+
+    chain = repr(default_chain(sources_of(home.environ)))
+    told = [name for row in readme_rows("### Credentials") for name in code(row[0])]
+    assert chain == f"Chain({', '.join(told)})"
 
 
 # -------------------------------------------------------------------------------------------------- what is told of it

@@ -9,12 +9,14 @@ read our output closed it.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import argparse
 
 _VALUE_OPTIONS = ("--endpoint-url", "--region", "--profile", "--ca-bundle", "--setting", "--luigi-cfg")
 
@@ -53,13 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _dispatch(argv)
-    except SystemExit as ended:  # argparse has said why
-        return ended.code if isinstance(ended.code, int) else 2
+    except SystemExit as ended:  # argparse, and Luigi, have said why
+        return _exit_status(ended.code)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         _let_go_of_stdout()
         return 141
+
+
+def _exit_status(code: object) -> int:
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    return code if isinstance(code, int) else 1 if code else 0
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -89,6 +97,8 @@ def split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
 
 def parser_for(name: str) -> argparse.ArgumentParser:
     """The parser of one subcommand."""
+    import argparse
+
     from .arguments import add_connection, add_output
 
     command = COMMANDS[name]
@@ -127,22 +137,31 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _run_luigi(before: list[str], after: list[str]) -> int:
+    from ..errors import ConfigError
     from .pipelines import run_luigi
 
     if before:
         print(f"s3target: luigi takes no {before[0]}; settings go into [s3] of luigi.cfg", file=sys.stderr)
         return 2
-    return run_luigi(after)
+    try:
+        return run_luigi(after)
+    except ConfigError as error:
+        print(f"s3target: {error}", file=sys.stderr)
+        return 1
 
 
 def _without_command(before: list[str]) -> int:
     if "--version" in before:
-        from .. import __version__
-
-        print(f"s3target {__version__}")
+        print(f"s3target {version()}")
         return 0
-    print(overview(), file=sys.stdout if {"-h", "--help"} & set(before) or not before else sys.stderr)
-    return 0 if {"-h", "--help"} & set(before) else 2
+    asked = bool({"-h", "--help"} & set(before))
+    print(overview(), file=sys.stdout if asked else sys.stderr)
+    return 0 if asked else 2
+
+
+def version() -> str:
+    """Of the package, under whatever name it was copied."""
+    return str(sys.modules[__name__.rpartition(".")[0]].__dict__["__version__"])
 
 
 def overview() -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -88,12 +87,14 @@ def read_luigi_cfg(path: str) -> dict[str, str]:
 
 
 def _filled(text: str, environ: Mapping[str, str]) -> str:
+    import re
+
     return re.sub(r"\$\{(\w+)\}", lambda found: environ.get(found[1], found[0]), text)
 
 
 def examples(*lines: str) -> str:
     """The end of a help text."""
-    return "examples:\n" + "\n".join(f"  s3target {line}" for line in lines)
+    return "examples:\n" + "\n".join(f"  {line}" if "| s3target" in line else f"  s3target {line}" for line in lines)
 
 
 def declare(parser: argparse.ArgumentParser, description: str, lines: Sequence[str]) -> None:

@@ -8,12 +8,12 @@ from contextlib import closing
 
 from ..client import Client
 from ..errors import NoSuchKey
-from ..filesystem import S3Path
+from ..filesystem import FileSystem, S3Path
 from ..protocol.operations.objects import ObjectInfo
 from .arguments import client_of, declare
 from .buckets import all_buckets
 from .output import DONE, FAILED, Output, object_record
-from .places import folder_of, in_folder, literal_beginning, matching, pages, s3_path, select
+from .places import folder_of, in_folder, literal_beginning, matching, s3_path, select
 from .units import human_size, moment
 
 
@@ -53,7 +53,7 @@ def _ls(options: argparse.Namespace) -> int:
 
 
 def _beginning_with(client: Client, path: S3Path) -> Iterator[ObjectInfo]:
-    for page in pages(client, path.bucket, path.key):
+    for page in FileSystem(client).pages(path.bucket, path.key):
         yield from page.objects
 
 
@@ -80,7 +80,7 @@ class _Lines:
 
     def one_level(self, client: Client, path: S3Path) -> None:
         base = folder_of(path.key)
-        for page in pages(client, path.bucket, path.key, "/"):
+        for page in FileSystem(client).pages(path.bucket, path.key, "/"):
             for prefix in page.prefixes:
                 self.count += 1
                 record = {"type": "prefix", "url": f"s3://{path.bucket}/{prefix}", "key": prefix}

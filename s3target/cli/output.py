@@ -12,11 +12,13 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import S3Error
-from ..protocol.operations.objects import ObjectInfo
-from .progress import Bar
+
+if TYPE_CHECKING:
+    from ..protocol.operations.objects import ObjectInfo
+    from .progress import Bar
 
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 130, 141
 """Exit statuses."""
@@ -53,6 +55,8 @@ class Output:
         if self.quiet or not sys.stderr.isatty():
             yield None
             return
+        from .progress import Bar
+
         self._bar = Bar(sys.stderr, total)
         try:
             yield self._bar
@@ -61,11 +65,10 @@ class Output:
             self._bar = None
 
     def _write(self, stream: TextIO, line: str) -> None:
-        with self._lock:
-            with self._bar.aside() if self._bar else nullcontext():
-                stream.write(f"{line}\n")
-                if self._bar:
-                    stream.flush()
+        with self._lock, self._bar.aside() if self._bar else nullcontext():
+            stream.write(f"{line}\n")
+            if self._bar:
+                stream.flush()
 
 
 def message(error: Exception) -> str:

@@ -11,15 +11,12 @@ import fnmatch
 import os
 import re
 from collections.abc import Iterable, Iterator
-from functools import partial
 from typing import NamedTuple
 
 from ..client import Client
 from ..errors import ConfigError
 from ..filesystem import FileSystem, S3Path, parse_path
-from ..protocol.operations.listing import ListObjectsV2, ListPage
 from ..protocol.operations.objects import ObjectInfo
-from ..transfer.workers import Workers
 
 
 class LocalPath(NamedTuple):
@@ -87,30 +84,17 @@ def folder_of(key: str) -> str:
     return key[: key.rfind("/") + 1]
 
 
-def pages(client: Client, bucket: str, prefix: str, delimiter: str = "") -> Iterator[ListPage]:
-    """Page after page of what begins with prefix; the next one is fetched while this one is looked at."""
-    page = client.call(ListObjectsV2(bucket, prefix, delimiter))
-    with Workers(1) as worker:
-        while page.next_token is not None:
-            following = worker.submit(
-                partial(client.call, ListObjectsV2(bucket, prefix, delimiter, token=page.next_token))
-            )
-            yield page
-            page = following.result()
-    yield page
-
-
 def matching(client: Client, pattern: S3Path) -> Iterator[ObjectInfo]:
     """The objects that a path with wildcards names."""
     fits = re.compile(fnmatch.translate(pattern.key)).match
-    for page in pages(client, pattern.bucket, literal_beginning(pattern.key) or ""):
+    for page in FileSystem(client).pages(pattern.bucket, literal_beginning(pattern.key) or ""):
         names = page.objects.keys
         yield from (page.objects[number] for number, name in enumerate(names) if fits(name))
 
 
 def in_folder(client: Client, folder: S3Path) -> Iterator[ObjectInfo]:
     """All objects below the folder."""
-    for page in pages(client, folder.bucket, folder.below):
+    for page in FileSystem(client).pages(folder.bucket, folder.below):
         yield from page.objects
 
 

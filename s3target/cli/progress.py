@@ -5,7 +5,7 @@ Fed from many threads. The rate is that of the last seconds, so the time left fo
 
 from __future__ import annotations
 
-import shutil
+import os
 import threading
 import time
 from collections import deque
@@ -78,7 +78,7 @@ class Bar:
             self._marks.popleft()
 
     def _draw(self) -> None:
-        columns = self._columns or shutil.get_terminal_size().columns
+        columns = self._columns or _columns_of(self._stream)
         line = self.line()[: columns - 1]
         self._stream.write(f"\r{line.ljust(self._drawn)}")
         self._stream.flush()
@@ -107,3 +107,10 @@ class Bar:
         since, before = self._marks[0]
         passed = self._clock() - since
         return (self._count - before) / passed if passed > 0 else 0.0
+
+
+def _columns_of(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .client import DeprecatedBotoClientException, FileNotFoundException, InvalidDeleteException, S3Client, S3Key
+from .client import S3Client
+from .errors import DeprecatedBotoClientException, FileNotFoundException, InvalidDeleteException
 from .files import AtomicS3File, ReadableS3File
+from .key import S3Key
 from .target import S3EmrTarget, S3FlagTarget, S3Target
 from .task import S3EmrTask, S3FlagTask, S3PathTask
 

@@ -1,104 +1,44 @@
-"""S3Client: the names, arguments and exceptions of luigi.contrib.s3 over filesystem.FileSystem, and nothing else."""
+"""S3Client: the names, arguments and exceptions of luigi.contrib.s3 over filesystem.FileSystem, and nothing else.
+
+Beyond that module, exists() and listdir() understand globs, exists_many() and glob() ask for many at once, and what
+may take long takes progress=. What it writes and removes is told to the snapshots of prefetch().
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from luigi.target import FileAlreadyExists, FileSystem, FileSystemException, MissingParentDirectory
+from luigi.target import FileAlreadyExists, FileSystem, MissingParentDirectory
 
-from .. import filesystem
+from .. import filesystem, globs
 from ..client import Client
 from ..connect import shared
 from ..errors import ConfigError, NoSuchBucket, NotFound
-from ..filesystem import S3Path, Window, parse_path
+from ..filesystem import S3Path, Window, parse_path, path_text
+from ..globs import is_glob
 from ..protocol.operations.objects import ObjectInfo
 from ..protocol.options import COPY, UPLOAD, check, headers_for
-from ..settings import SETTINGS, check_names
+from ..statistics import Statistics
 from ..transfer.download import download
 from ..transfer.plan import TransferOptions
-from ..transfer.reader import Reader, ReaderOptions, open_reader
+from ..transfer.reader import ReaderOptions, open_reader
 from ..transfer.upload import upload
 from .config import ORIGIN, section
+from .errors import DeprecatedBotoClientException, FileNotFoundException, InvalidDeleteException
+from .key import S3Key
+from .options import check_deprecated, check_read_options, check_settings, check_write_options
+from .screens import progress_of
+from .snapshot import changing, known, writing
+from .statistics import note_client
+
+__all__ = ["DeprecatedBotoClientException", "FileNotFoundException", "InvalidDeleteException", "S3Client", "S3Key"]
 
 logger = logging.getLogger("s3target.luigi")
-_WRITE_OPTIONS = UPLOAD | {"part_size", "progress"}
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-_DEPRECATED = {
-    "encrypt_key": "say how to encrypt: ServerSideEncryption='AES256' (or 'aws:kms' with SSEKMSKeyId=)",
-    "host": "name the region, region_name='us-west-1', or the store, endpoint_url='https://...'",
-}
-
-
-class InvalidDeleteException(FileSystemException):
-    """What was to be removed must not be: the root of a bucket, or a directory without recursive=True."""
-
-
-class FileNotFoundException(FileSystemException):
-    """There is no such object."""
-
-
-class DeprecatedBotoClientException(ConfigError):
-    """An argument from the days of boto 2, or one that nothing here knows."""
-
-
-class S3Key:
-    """An object by its address. What the store knows of it is asked for at the first look.
-
-    bucket_name, key, size (bytes), last_modified (aware, UTC), e_tag (in quotes), storage_class.
-    """
-
-    def __init__(self, client: S3Client, path: S3Path, options: ReaderOptions, info: ObjectInfo | None = None) -> None:
-        self._client = client
-        self._options = options
-        self._info = info
-        self.bucket_name = path.bucket
-        self.key = path.key
-
-    def _loaded(self) -> ObjectInfo:
-        if self._info is None:
-            self._info = self._client._files.info(S3Path(self.bucket_name, self.key))
-        if self._info is None:
-            raise FileNotFoundException(f"Could not find file at {self}")
-        return self._info
-
-    @property
-    def size(self) -> int:
-        return self._loaded().size
-
-    @property
-    def last_modified(self) -> datetime:
-        return self._loaded().last_modified
-
-    @property
-    def e_tag(self) -> str:
-        return f'"{self._loaded().e_tag}"'
-
-    @property
-    def storage_class(self) -> str:
-        return self._loaded().storage_class
-
-    def exists(self) -> bool:
-        """Whether the object is there now."""
-        return self._client._files.info(S3Path(self.bucket_name, self.key)) is not None
-
-    def get(self) -> dict[str, Reader]:
-        """{"Body": a raw stream of the object's bytes}. FileNotFoundException if it is not there."""
-        try:
-            return {"Body": open_reader(self._client.s3, self.bucket_name, self.key, self._options)}
-        except NoSuchBucket:
-            raise
-        except NotFound as error:
-            raise FileNotFoundException(f"Could not find file at {self}") from error
-
-    def __str__(self) -> str:
-        return f"s3://{self.bucket_name}/{self.key}"
-
-    def __repr__(self) -> str:
-        return f"S3Key({str(self)!r})"
 
 
 class S3Client(FileSystem):
@@ -122,10 +62,11 @@ class S3Client(FileSystem):
         self._check_deprecated_argument(**kwargs)
         check_settings(kwargs)
         keys = zip(_KEYS, (aws_access_key_id, aws_secret_access_key, aws_session_token), strict=True)
-        given = {name: value for name, value in kwargs.items() if value is not None}
+        given = {name: value for name, value in kwargs.items() if value not in (None, "")}
         self._arguments = {**given, **{name: value for name, value in keys if value}}
         self._s3: Client | None = None
         self._set: Client | None = None
+        self._directories: str | None = None
 
     @property
     def s3(self) -> Client:
@@ -133,11 +74,13 @@ class S3Client(FileSystem):
         if self._s3 is None:
             configured = {name: value for name, value in section().items() if not self._overrules(name)}
             self._s3 = shared({**configured, **self._arguments}, dict.fromkeys(configured, ORIGIN))
+            note_client(self._s3)
         return self._s3
 
     @s3.setter
     def s3(self, client: Client) -> None:
         self._s3 = self._set = client
+        note_client(client)
 
     def _overrules(self, name: str) -> bool:
         # The three of a key belong together: half of one with half of another is none.
@@ -151,67 +94,114 @@ class S3Client(FileSystem):
         # A client that was set goes along. Otherwise it connects anew where it unpickles, from the configuration there.
         return {**self.__dict__, "_s3": self._set}
 
-    def exists(self, path: Any) -> bool:
-        """Whether there is an object or a directory at path. A bucket's root counts as there."""
-        return self._files.exists(parse_path(path))
+    @property
+    def statistics(self) -> Statistics:
+        """What all clients of this configuration in this process have sent and received so far."""
+        return self.s3.statistics
+
+    def listing_directories(self, flag: str = "") -> S3Client:
+        """This client, but that listdir() of a glob gives the directories that match too, as "path/".
+
+        flag: only those that hold an object of this name. It is what Luigi's Range tasks need for targets that are
+        directories, so the `fs` of such targets is this.
+        """
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__, _s3=self.s3, _directories=flag)
+        return view
+
+    def exists(self, path: Any, **kwargs: Any) -> bool:
+        """Whether there is an object or a directory at path, or, if it is a glob, anything that it matches.
+
+        A bucket's root counts as there. kwargs: boto3's ExtraArgs of a download, such as an SSECustomerKey.
+        """
+        place, extra_args = parse_path(path), check_read_options("exists", kwargs)
+        answer = known(self.s3, place)
+        if is_glob(place):
+            return answer or globs.exists(self._files, place)
+        return self._files.exists(place, extra_args) if answer is None else answer
+
+    def exists_many(self, paths: Iterable[Any]) -> dict[Any, bool]:
+        """Whether there is an object or a directory at each path, by path: many at once by listing what they share.
+
+        Paths are taken literally: for their wildcards there is exists().
+        """
+        places = {path: parse_path(path) for path in paths}
+        answers = {place: known(self.s3, place) for place in places.values()}
+        unknown = [place for place, answer in answers.items() if answer is None]
+        found = globs.exists_many(self._files, unknown) if unknown else {}
+        return {path: bool(found.get(place, answers[place])) for path, place in places.items()}
+
+    def glob(self, pattern: Any) -> Iterator[str]:
+        """Full paths of all that matches: objects, and directories with a "/" at their end; only these if the pattern
+        ends in one. "*", "?" and "[...]" match within one level. A path written like the pattern itself matches too.
+        """
+        base = _base(pattern)
+        for name in globs.matches(self._files, parse_path(pattern)):
+            yield base + name
 
     def remove(self, path: Any, recursive: bool = True) -> bool:
         """Remove an object, or a directory with all that is below; False if there was neither.
 
-        A path that ends in "/" is a directory, even if its marker is there as an object. InvalidDeleteException for a
+        Wildcards in path mean themselves: what is removed is named. A path that ends in "/" is a directory, even if
+        its marker is there as an object. InvalidDeleteException for a
         bucket's root, and for a directory without recursive. PartialFailure names the keys of a directory that the
         store would not remove.
         """
         place = parse_path(path)
         if place.is_root:
             raise InvalidDeleteException(f"Cannot delete root of bucket at path {path}")
-        if not (recursive and place.key.endswith("/")) and self._files.info(place):
-            self._files.remove(place)
-            logger.debug("removed %s", place)
-            return True
-        if not self._files.isdir(place):
-            return False
-        if not recursive:
-            raise InvalidDeleteException(f"Path {path} is a directory. Must use recursive delete")
-        return self._files.remove_directory(place) > 0
+        with changing(self.s3, place):
+            if not (recursive and place.key.endswith("/")) and self._files.info(place):
+                self._files.remove(place)
+                logger.debug("removed %s", place)
+                return True
+            if not self._files.isdir(place):
+                return False
+            if not recursive:
+                raise InvalidDeleteException(f"Path {path} is a directory. Must use recursive delete")
+            return self._files.remove_directory(place) > 0
 
     def move(self, source_path: Any, destination_path: Any, **kwargs: Any) -> None:
-        """Copy, then remove the source; it stays if anything of the copy failed. Arguments as for copy().
+        """Copy, then remove what was copied; all of it stays if anything of the copy failed. Arguments as for copy().
 
-        InvalidDeleteException if the copy would go with the source: a directory moved into itself, a path to itself.
+        What arrives in a directory while it is moved stays there. InvalidDeleteException if the copy would go with the
+        source: a directory moved into itself, a path to itself.
         """
         for name in ("start_time", "end_time"):
             if kwargs.get(name) is not None:
                 raise ConfigError(f"move() takes all of a directory, so it takes no {name}; copy(), then remove()")
+        kwargs = {name: value for name, value in kwargs.items() if name not in ("start_time", "end_time")}
         source, destination = parse_path(source_path), parse_path(destination_path)
+        if source.is_root:
+            raise InvalidDeleteException(f"Cannot delete root of bucket at path {source_path}")
         if source == destination or (destination.is_below(source) and not self._is_file(source)):
             raise InvalidDeleteException(f"Cannot move {source_path} into itself: {destination_path}")
-        self.copy(source_path, destination_path, **kwargs)
-        self.remove(source_path)
+        options = _copy_options(**kwargs)
+        with changing(self.s3, source):
+            if self._copy_file(source, destination, options) is not None:
+                self._files.remove(source)
+                return
+            with changing(self.s3, destination):
+                if not self._files.move_directory(source, destination, options):
+                    raise FileNotFoundException(f"Could not find anything to move at {source_path}")
 
     def _is_file(self, place: S3Path) -> bool:
         return not place.key.endswith("/") and self._files.info(place) is not None
 
     def rename_dont_move(self, path: Any, dest: Any) -> None:
         """move(), but FileAlreadyExists if something is at dest already."""
-        if self.exists(dest):
+        if self.exists_many([dest])[dest]:  # not exists(): what a wildcard in dest matches is not in the way
             raise FileAlreadyExists(f"{dest} is there already")
         self.move(path, dest)
 
-    def get_key(self, path: Any) -> S3Key | None:
-        """The object at this very key, None if there is none."""
-        place = parse_path(path)
-        info = self._files.info(place)
-        return S3Key(self, place, ReaderOptions(), info) if info else None
-
-    def _key(
-        self, path: Any, version_id: str | None, readahead: int, progress: Callable[[int, int | None], None] | None
-    ) -> S3Key:
-        options = ReaderOptions(version_id=version_id, readahead=readahead, progress=progress)
-        return S3Key(self, parse_path(path), options)
+    def get_key(self, path: Any, **kwargs: Any) -> S3Key | None:
+        """The object at this very key, None if there is none. kwargs: boto3's ExtraArgs of a download."""
+        place, options = parse_path(path), _reader_options("get_key", kwargs)
+        info = self._files.info(place, kwargs, options.version_id)
+        return S3Key(self, place, options, info) if info else None
 
     def put(self, local_path: Any, destination_s3_path: Any, **kwargs: Any) -> None:
-        """Put a local file to a path. kwargs: boto3's ExtraArgs."""
+        """Put a local file to a path. kwargs: boto3's ExtraArgs, progress as for put_multipart()."""
         self.put_multipart(local_path, destination_s3_path, **kwargs)
 
     def put_string(self, content: str | bytes, destination_s3_path: Any, **kwargs: Any) -> None:
@@ -220,7 +210,9 @@ class S3Client(FileSystem):
         body = content.encode() if isinstance(content, str) else content
         if not isinstance(body, bytes | bytearray | memoryview):
             raise ConfigError(f"put_string takes text or bytes, not {type(content).__name__}; put() takes a path")
-        self._files.write(parse_path(destination_s3_path), body, kwargs)
+        place = parse_path(destination_s3_path)
+        with writing(self.s3, place):
+            self._files.write(place, body, kwargs)
 
     def put_multipart(
         self,
@@ -228,17 +220,18 @@ class S3Client(FileSystem):
         destination_s3_path: Any,
         part_size: int = DEFAULT_PART_SIZE,
         *,
-        progress: Callable[[int, int | None], None] | None = None,
+        progress: Any = None,
         **kwargs: Any,
     ) -> None:
         """Put a local file to a path, in parts of part_size bytes if it is larger than one. kwargs: boto3's ExtraArgs.
 
-        progress: called with (bytes done, bytes in all).
+        progress: called with (bytes done, bytes in all), or a luigi.Task, which then shows it on the scheduler's page.
         """
         check_write_options("put", kwargs)
-        place = parse_path(destination_s3_path)
-        options = TransferOptions(part_size=part_size, progress=progress, extra_args=kwargs)
-        upload(self.s3, os.fspath(local_path), place.bucket, place.key, options)
+        place, told = parse_path(destination_s3_path), progress_of(progress, str(destination_s3_path))
+        options = TransferOptions(part_size=part_size, progress=told, extra_args=kwargs)
+        with writing(self.s3, place):
+            upload(self.s3, os.fspath(local_path), place.bucket, place.key, options)
 
     def copy(
         self,
@@ -255,37 +248,48 @@ class S3Client(FileSystem):
         start_time, end_time: of a directory only what was modified between; times without a zone count as UTC.
         kwargs: boto3's ExtraArgs. FileNotFoundException if there is neither object nor directory.
         """
-        self._check_deprecated_argument(**kwargs)
-        check(kwargs, COPY, "copy")
-        headers_for("CopyObject", kwargs)
         source, destination = parse_path(source_path), parse_path(destination_path)
-        options = TransferOptions(part_size=part_size, threads=max(3, threads), extra_args=kwargs)
-        if not source.key.endswith("/") and not source.is_root:
-            try:
-                return 1, self._files.copy(source, destination, options)
-            except NotFound as error:
-                if isinstance(error, NoSuchBucket):
-                    raise
-        count, size = self._files.copy_directory(source, destination, options, Window(start_time, end_time))
+        options = _copy_options(threads=threads, part_size=part_size, **kwargs)
+        size = self._copy_file(source, destination, options)
+        if size is not None:
+            return 1, size
+        with changing(self.s3, destination):
+            count, size = self._files.copy_directory(source, destination, options, Window(start_time, end_time))
         if not count and not self._files.isdir(source):
             raise FileNotFoundException(f"Could not find anything to copy at {source_path}")
         return count, size
 
-    def get(self, s3_path: Any, destination_local_path: Any) -> None:
-        """Write an object to a local file, which appears when it is whole."""
-        place = parse_path(s3_path)
-        download(self.s3, place.bucket, place.key, os.fspath(destination_local_path), TransferOptions())
+    def _copy_file(self, source: S3Path, destination: S3Path, options: TransferOptions) -> int | None:
+        """The size of the object at source once it is copied; None if there is no object there."""
+        if source.key.endswith("/") or source.is_root:
+            return None
+        try:
+            with writing(self.s3, destination):
+                return self._files.copy(source, destination, options)
+        except NotFound as error:
+            if isinstance(error, NoSuchBucket):
+                raise
+        return None
 
-    def get_as_bytes(self, s3_path: Any) -> bytes:
-        """An object's content."""
+    def get(self, s3_path: Any, destination_local_path: Any, *, progress: Any = None, **kwargs: Any) -> None:
+        """Write an object to a local file, which appears when it is whole.
+
+        progress: as for put_multipart(). kwargs: boto3's ExtraArgs of a download (SSECustomerKey, VersionId, ...).
+        """
+        place, told = parse_path(s3_path), progress_of(progress, str(s3_path))
+        options = TransferOptions(progress=told, extra_args=check_read_options("get", kwargs))
+        download(self.s3, place.bucket, place.key, os.fspath(destination_local_path), options)
+
+    def get_as_bytes(self, s3_path: Any, **kwargs: Any) -> bytes:
+        """An object's content. kwargs: boto3's ExtraArgs of a download."""
         place = parse_path(s3_path)
-        with open_reader(self.s3, place.bucket, place.key, ReaderOptions()) as reader:
+        with open_reader(self.s3, place.bucket, place.key, _reader_options("get_as_bytes", kwargs)) as reader:
             content: bytes = reader.readall()
             return content
 
-    def get_as_string(self, s3_path: Any, encoding: str = "utf-8") -> str:
-        """An object's content as text."""
-        return self.get_as_bytes(s3_path).decode(encoding)
+    def get_as_string(self, s3_path: Any, encoding: str = "utf-8", **kwargs: Any) -> str:
+        """An object's content as text. kwargs: boto3's ExtraArgs of a download."""
+        return self.get_as_bytes(s3_path, **kwargs).decode(encoding)
 
     def isdir(self, path: Any) -> bool:
         """Whether path is a directory: something lies below it, or a marker stands for it."""
@@ -303,34 +307,48 @@ class S3Client(FileSystem):
         parent = S3Path(place.bucket, place.key.removesuffix("/").rpartition("/")[0])
         if not parents and not self._files.isdir(parent):
             raise MissingParentDirectory(f"{parent} is not there")
-        self._files.write(S3Path(place.bucket, place.below), b"")
+        marker = S3Path(place.bucket, place.below)
+        with writing(self.s3, marker):
+            self._files.write(marker, b"")
 
     def listdir(
         self, path: Any, start_time: datetime | None = None, end_time: datetime | None = None, return_key: bool = False
     ) -> Iterator[Any]:
         """Full paths of all objects below path; S3Key objects if return_key.
 
-        start_time, end_time: only what was modified between; times without a zone count as UTC.
+        Of a glob: all objects that it matches, and all below directories that it matches; a directory that is written
+        like the glob itself is taken for what is meant. start_time, end_time: only what was modified between; times
+        without a zone count as UTC.
         """
-        place = parse_path(path)
-        base = str(path) if str(path).endswith("/") else f"{path}/"
-        skip = len(place.below)
+        place, base = parse_path(path), _base(path)
         window = Window(start_time, end_time) if start_time or end_time else None
-        if window is None and not return_key:
+        if is_glob(place):
+            yield from self._matching(place, base, window, return_key)
+        elif window is None and not return_key:
             for key in self._files.keys(place):
-                yield base + key[skip:]
+                yield base + key
+        else:
+            for entry in self._files.list(place, window):
+                yield self._listed(entry) if return_key else base + entry.key
+
+    def _listed(self, entry: ObjectInfo) -> S3Key:
+        return S3Key(self, S3Path(entry.bucket, entry.key), ReaderOptions(), entry)
+
+    def _matching(self, place: S3Path, base: str, window: Window | None, return_key: bool) -> Iterator[Any]:
+        if self._directories is not None and window is None and not return_key:
+            yield from (base + name for name in globs.with_directories(self._files, place, self._directories))
             return
-        for entry in self._files.list(place, window):
-            if return_key:
-                yield S3Key(self, S3Path(entry.bucket, entry.key), ReaderOptions(), entry)
-            else:
-                yield base + entry.key[skip:]
+        for match in globs.objects(self._files, place):
+            if window is None or match.listed().last_modified in window:
+                yield self._listed(match.listed()) if return_key else base + match.key
 
     def list(
         self, path: Any, start_time: datetime | None = None, end_time: datetime | None = None, return_key: bool = False
     ) -> Iterator[Any]:
-        """As listdir(), but the paths are relative to path."""
-        skip = len(str(path).removesuffix("/")) + 1
+        """As listdir(), but the paths are relative to path; of a glob to the last directory before its wildcards."""
+        place = parse_path(path)
+        start = globs.literal_directory(place.key) if is_glob(place) else place.below
+        skip = len(_base(path)) + len(start)
         for item in self.listdir(path, start_time, end_time, return_key):
             yield item if return_key else item[skip:]
 
@@ -341,23 +359,24 @@ class S3Client(FileSystem):
 
     @staticmethod
     def _check_deprecated_argument(**kwargs: Any) -> None:
-        for name, advice in _DEPRECATED.items():
-            if name in kwargs:
-                raise DeprecatedBotoClientException(f"{name} is an argument of boto 2; {advice}")
+        check_deprecated(kwargs)
 
 
-def check_write_options(what: str, kwargs: dict[str, Any], accepted: frozenset[str] = _WRITE_OPTIONS) -> None:
-    """Before anything is written: DeprecatedBotoClientException, or ConfigError for an unknown name or a value that
-    has no header form."""
-    S3Client._check_deprecated_argument(**kwargs)
-    check(kwargs, accepted, what)
-    headers_for("PutObject", kwargs)
+def _base(path: Any) -> str:
+    """Scheme and bucket as they were written, with a "/"."""
+    text = path_text(path)
+    scheme, _, rest = text.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}/"
 
 
-def check_settings(kwargs: dict[str, Any]) -> None:
-    """DeprecatedBotoClientException for the first name that is no setting."""
-    if any(name not in SETTINGS for name in kwargs):
-        try:
-            check_names(kwargs, "S3Client")
-        except ConfigError as error:
-            raise DeprecatedBotoClientException(str(error)) from None
+def _reader_options(what: str, kwargs: dict[str, Any]) -> ReaderOptions:
+    return ReaderOptions(kwargs.get("VersionId"), check_read_options(what, kwargs))
+
+
+def _copy_options(
+    threads: int = S3Client.DEFAULT_THREADS, part_size: int = S3Client.DEFAULT_PART_SIZE, **kwargs: Any
+) -> TransferOptions:
+    check_deprecated(kwargs)
+    check(kwargs, COPY, "copy")
+    headers_for("CopyObject", kwargs)
+    return TransferOptions(part_size=part_size, threads=max(3, threads), extra_args=kwargs)

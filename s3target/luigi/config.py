@@ -8,7 +8,7 @@ from typing import Any
 
 from luigi import configuration
 
-from ..settings import check_names
+from ..settings import SETTINGS, check_names
 
 SECTION = "s3"
 ORIGIN = "luigi.cfg [s3]"
@@ -39,4 +39,19 @@ def _own_options(config: Any, section: str) -> list[str]:
     # As they were written: once interpolated, a value that [DEFAULT] lends no longer looks like its own.
     lent = config.defaults()
     written = config.items(section, raw=True) if config.has_section(section) else []
-    return [option for option, value in written if lent.get(option) != value]
+    own = [option for option, value in written if lent.get(option) != value]
+    doubtful = {option for option, value in written if lent.get(option) == value} & set(SETTINGS)
+    return own + [option for option in _literal_options(config, section) if option in doubtful] if doubtful else own
+
+
+def _literal_options(config: Any, section: str) -> list[str]:
+    """What stands in the section itself, be it the same as in [DEFAULT]: a parser that knows no [DEFAULT] sees it."""
+    import io
+    from configparser import RawConfigParser
+
+    text = io.StringIO()
+    config.write(text)
+    parser = RawConfigParser(default_section="", strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(text.getvalue())
+    return parser.options(section)

@@ -20,13 +20,16 @@ from ..errors import PreconditionFailed
 from ..filesystem import parse_path
 from ..transfer.plan import DEFAULT_PART
 from ..transfer.writer import Writer, WriterOptions
-from .client import check_write_options
+from .options import check_write_options
 from .pipes import Pipe, drain, fill
+from .screens import progress_of
+from .snapshot import writing
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-    from .client import S3Client, S3Key
+    from .client import S3Client
+    from .key import S3Key
 
 _BUFFER_SIZE = 256 * 1024
 """Bytes between the caller and the file or the store: lines are cut out of it at C speed."""
@@ -148,10 +151,10 @@ class StreamedS3File(io.BufferedWriter):
         check_write_options("StreamedS3File", kwargs)
         place = parse_path(path)
         extra_args = {name: value for name, value in kwargs.items() if name not in ("part_size", "progress")}
-        options = WriterOptions(
-            kwargs.get("part_size", DEFAULT_PART), extra_args=extra_args, progress=kwargs.get("progress")
-        )
+        told = progress_of(kwargs.get("progress"), path)
+        options = WriterOptions(kwargs.get("part_size", DEFAULT_PART), extra_args=extra_args, progress=told)
         self.path = path
+        self._committing = partial(writing, s3_client.s3, place)
         self._pipe: Pipe | None = None
         self._writer = Writer(s3_client.s3, place.bucket, place.key, options)
         super().__init__(self._writer, _BUFFER_SIZE)
@@ -170,7 +173,7 @@ class StreamedS3File(io.BufferedWriter):
         try:
             if self._pipe is not None:
                 self._pipe.finish()
-            with _first_come(self.path):
+            with _first_come(self.path), self._committing():
                 super().close()
         except BaseException:
             self.abort()
@@ -198,16 +201,20 @@ class StreamedS3File(io.BufferedWriter):
 class ReadableS3File(io.BufferedReader):
     """Reads an object as one stream, which goes on where it stopped if the connection breaks.
 
-    s3_key: what S3Client.get_key() gives.
+    s3_key: what S3Client.get_key() gives. for_program: fileno() gives a pipe. Else there is no descriptor: who asks for
+    one without using it, as io.TextIOWrapper of Python 3.10 does, must not set a pipe going that takes the bytes.
     """
 
-    def __init__(self, s3_key: S3Key) -> None:
+    def __init__(self, s3_key: S3Key, *, for_program: bool = False) -> None:
         self.s3_key = s3_key
+        self._for_program = for_program
         self._pipe: Pipe | None = None
         super().__init__(s3_key.get()["Body"], _BUFFER_SIZE)
 
     def fileno(self) -> int:
         """A descriptor for a program to read from, instead of read(). close() raises what went wrong behind it."""
+        if not self._for_program:
+            raise io.UnsupportedOperation("an object has no file descriptor")
         if self._pipe is None:
             self._pipe = Pipe(True, partial(fill, self.readinto1))
         return self._pipe.descriptor

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
-from luigi.format import TextFormat, get_default_format
+from luigi.format import Bzip2Format, ChainFormat, GzipFormat, TextFormat, get_default_format
 from luigi.target import FileSystemTarget
 
 from ..errors import ConfigError
+from ..filesystem import parse_path, path_text
+from ..globs import is_glob
+from ..protocol.operations.objects import GetObject
 from ..protocol.options import UPLOAD
-from .client import FileNotFoundException, S3Client, check_write_options
+from ..transfer.reader import ReaderOptions
+from .client import S3Client
+from .errors import FileNotFoundException
 from .files import AtomicS3File, ReadableS3File, StreamedS3File
+from .key import S3Key
+from .options import check_write_options, for_reading
+from .screens import progress_of
 
 _FLAG = "_SUCCESS"
 _TEXT_CHUNK = 64 * 1024
@@ -24,14 +32,20 @@ _OPTIONS = UPLOAD | {"part_size"}
 class S3Target(FileSystemTarget):
     """An object on S3 as a task's output or input.
 
-    path: s3://bucket/key; s3a:// and s3n:// mean the same. format: of luigi.format, text by default.
+    path: s3://bucket/key, text or a pathlib path; s3a:// and s3n:// mean the same. Wildcards in it mean themselves.
+    format: of luigi.format, text by default.
     client: an S3Client; one of the default configuration if None. overwrite: False commits only if nothing is at the
     path yet, else luigi.target.FileAlreadyExists. upload: "at_close", from a temporary file, or "while_writing", in
     parts from bounded memory with no disk. tmp_dir: where output waits for its commit. readahead: ranges
-    fetched in parallel ahead of the reader, 0 for one plain stream. progress: called with (bytes done, bytes in all).
+    fetched in parallel ahead of the reader, 0 for one plain stream. progress: called with (bytes done, bytes in all),
+    or a luigi.Task, which then shows it on the scheduler's page.
     version_id: which version to read. Further arguments are for what is written: part_size (bytes), and boto3's
-    ExtraArgs (ServerSideEncryption, ACL, Metadata, ContentType, ...); one that cannot be right is a ConfigError.
+    ExtraArgs (ServerSideEncryption, ACL, Metadata, ContentType, ...); one that cannot be right is a ConfigError. An
+    SSECustomerKey among them reads, too.
     """
+
+    flag = ""
+    """The object in a directory that makes it complete; "": any."""
 
     def __init__(
         self,
@@ -43,11 +57,11 @@ class S3Target(FileSystemTarget):
         upload: str = "at_close",
         tmp_dir: str | None = None,
         readahead: int = 0,
-        progress: Callable[[int, int | None], None] | None = None,
+        progress: Any = None,
         version_id: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(path)
+        super().__init__(path_text(path))
         if kwargs:
             check_write_options("S3Target", kwargs, _OPTIONS)
         if upload not in ("at_close", "while_writing"):
@@ -55,18 +69,71 @@ class S3Target(FileSystemTarget):
         self.format = get_default_format() if format is None else format
         self._fs = client
         self.overwrite, self.upload, self.tmp_dir, self.readahead = overwrite, upload, tmp_dir, readahead
+        progress_of(progress, self.path)
         self.progress, self.version_id = progress, version_id
         self.s3_options = kwargs
 
     @property
     def fs(self) -> S3Client:
+        """The client. Of a target that is a directory, its listdir() of globs gives directories: see RangeDaily."""
         if self._fs is None:
             self._fs = S3Client()
-        return self._fs
+        is_directory = str(self.path).endswith("/") and isinstance(self._fs, S3Client)
+        return self._fs.listing_directories(self.flag) if is_directory else self._fs
 
     @fs.setter
     def fs(self, client: S3Client) -> None:
         self._fs = client
+
+    @property
+    def decisive_path(self) -> str:
+        """What exists if and only if this target does."""
+        return f"{self.path}{self.flag}"
+
+    @property
+    def is_told_by_listings(self) -> bool:
+        """Whether exists() is the existence of decisive_path, which its key in a listing shows."""
+        own_way = type(self).exists is not S3Target.exists or for_reading(self.s3_options)
+        return not own_way and isinstance(self.fs, S3Client)
+
+    def exists(self) -> bool:
+        """Whether there is an object or a directory at the very path."""
+        client, path = self.fs, self.decisive_path
+        if self.s3_options and (options := for_reading(self.s3_options)):
+            return client.exists(path, **options)
+        return client.exists_many([path])[path] if is_glob(parse_path(path)) else client.exists(path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the object, asked for anew each time, as are etag and last_modified."""
+        return self._key().size
+
+    @property
+    def etag(self) -> str:
+        """The object's ETag, without quotes."""
+        return self._key().e_tag.strip('"')
+
+    @property
+    def last_modified(self) -> datetime:
+        """In UTC, with its time zone."""
+        return self._key().last_modified
+
+    def presign(self, expires: int = 3600) -> str:
+        """A URL by which anyone can read the object for `expires` seconds, or as long as the keys that sign it last.
+
+        Nothing is asked of the store. NoCredentials if the client is anonymous; ConfigError if expires is not from 1 to
+        604,800, or the object takes an SSECustomerKey, which must not stand in a URL.
+        """
+        if for_reading(self.s3_options).keys() & {"SSECustomerKey"}:
+            raise ConfigError("a URL cannot carry the SSECustomerKey without which this object cannot be read")
+        place = parse_path(self.path)
+        return self.fs.s3.presign(GetObject(place.bucket, place.key, version_id=self.version_id), expires)
+
+    def _key(self) -> S3Key:
+        """The object. FileNotFoundException, when it is asked for anything, if there is none."""
+        told = progress_of(self.progress, self.path)
+        options = ReaderOptions(self.version_id, for_reading(self.s3_options), self.readahead, progress=told)
+        return S3Key(self.fs, parse_path(self.path), options)
 
     def open(self, mode: str = "r") -> Any:
         """A file object in the target's format, mode "r" or "w". FileNotFoundException if there is nothing to read."""
@@ -84,9 +151,8 @@ class S3Target(FileSystemTarget):
         return text
 
     def _reader(self) -> ReadableS3File:
-        key = self.fs._key(self.path, self.version_id, self.readahead, self.progress)
         try:
-            return ReadableS3File(key)
+            return ReadableS3File(self._key(), for_program=_runs_program(self.format))
         except FileNotFoundException:
             raise FileNotFoundException(f"Could not find file at {self.path}") from None
 
@@ -101,6 +167,13 @@ class S3Target(FileSystemTarget):
         return AtomicS3File(self.path, self.fs, tmp_dir=self.tmp_dir, **options)
 
 
+def _runs_program(format: Any) -> bool:
+    """Whether the format hands the file to a program: of a chain it is the last member that gets it."""
+    if isinstance(format, ChainFormat):
+        return bool(format.args) and _runs_program(format.args[-1])
+    return isinstance(format, (GzipFormat, Bzip2Format))
+
+
 class S3FlagTarget(S3Target):
     """A directory that is complete when a flag file (`_SUCCESS`) is in it, as Hadoop and Spark leave theirs.
 
@@ -112,9 +185,6 @@ class S3FlagTarget(S3Target):
             raise ValueError("S3FlagTarget requires the path to be to a directory.  It must end with a slash ( / ).")
         super().__init__(path, format, client)
         self.flag = _FLAG if flag is None else flag
-
-    def exists(self) -> bool:
-        return self.fs.exists(self.path + self.flag)
 
 
 class S3EmrTarget(S3FlagTarget):

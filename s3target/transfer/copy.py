@@ -20,6 +20,7 @@ from ..protocol.operations.objects import ByteRange, CopyObject, CopySource, Hea
 from ..protocol.operations.tagging import GetObjectTagging, Tags
 from ..protocol.options import ExtraArgs, headers_for, source_headers
 from .multipart import MultipartUpload
+from .once import insist
 from .plan import MAX_SINGLE, PartRange, TransferOptions, part_ranges, part_size_for, threads_for
 from .workers import Meter, run_all
 
@@ -66,6 +67,7 @@ def copy(
 def _at_once(
     client: Client, source: CopySource, bucket: str, key: str, info: ObjectInfo, options: TransferOptions
 ) -> WrittenObject:
+    insist(client, bucket, key, options.extra_args, "CopyObject")
     written = client.call(CopyObject(source, bucket, key, headers_for("CopyObject", options.extra_args)))
     Meter(options.progress, info.size).add(info.size)
     return _known(client, bucket, key, info.size, written, options.extra_args)
@@ -100,6 +102,7 @@ class _Copy:
         size, extra_args = self._info.size, self._extra_args
         part_size = part_size_for(size, max(self._options.copy_threshold // 4, self._options.part_size))
         meter = Meter(self._options.progress, size)
+        insist(self._client, self._bucket, self._key, extra_args, "CompleteMultipartUpload")
         with MultipartUpload(self._client, self._bucket, self._key, extra_args, self._create_headers()) as parted:
             guard = self._guard()
             jobs = (partial(self._part, parted, part, guard, meter) for part in part_ranges(size, part_size))

@@ -56,7 +56,7 @@ def download(
 
 
 def _headers(client: Client, options: TransferOptions) -> Headers:
-    wanted = {"x-amz-checksum-mode": "ENABLED"} if client.checksums else {}
+    wanted = {"x-amz-checksum-mode": "ENABLED"} if client.validation else {}
     return {**wanted, **headers_for("GetObject", options.extra_args)}
 
 

@@ -75,7 +75,7 @@ class Reader(io.RawIOBase):
         self._client = client
         self._options = options or ReaderOptions()
         extra_args = self._options.extra_args
-        wanted = {"x-amz-checksum-mode": "ENABLED"} if client.checksums else {}
+        wanted = {"x-amz-checksum-mode": "ENABLED"} if client.validation else {}
         headers = {**wanted, **headers_for("GetObject", extra_args)}
         version_id = self._options.version_id or extra_args.get("VersionId")
         self._operation = GetObject(bucket, key, headers=headers, version_id=version_id)

@@ -26,7 +26,8 @@ from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import headers_for
 from ..value import dataclass, field
 from .multipart import MultipartUpload, declared_checksum
-from .plan import MIB, TransferOptions, part_ranges, part_size_for, threads_for
+from .once import insist, is_conditional, keeps_condition
+from .plan import MAX_SINGLE, MIB, TransferOptions, part_ranges, part_size_for, threads_for
 from .workers import Meter, Stopped, run_all
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 READ_AT_ONCE = MIB
 """A file of up to so many bytes is read into memory: one state of it is hashed and sent."""
+_COMPLETE = "CompleteMultipartUpload"
 _DEFAULT = TransferOptions()
 _NOT_BY_PARTS = ("ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")
 
@@ -98,10 +100,12 @@ def _snapshot(path: str) -> _Snapshot:
 def upload(client: Client, path: str, bucket: str, key: str, options: TransferOptions = _DEFAULT) -> WrittenObject:
     """Store the file at `path` as bucket/key. options.progress hears of each part when it is up.
 
-    OSError if the file cannot be read, ConfigError if it is no regular one or too large, IntegrityError if it changes.
+    OSError if the file cannot be read, ConfigError if it is no regular one or too large, or if nothing may be
+    overwritten and the store does not see to that; IntegrityError if it changes.
     """
     before = _snapshot(path)
-    small = before.size <= options.part_size
+    small = before.size <= options.part_size or _needs_one_piece(client, before.size, bucket, key, options)
+    insist(client, bucket, key, options.extra_args, "PutObject" if small else _COMPLETE)
     try:
         return (_put if small else _in_parts)(client, before, bucket, key, options)
     except IntegrityError:
@@ -110,6 +114,13 @@ def upload(client: Client, path: str, bucket: str, key: str, options: TransferOp
         # A file that shrank looks like a connection that was cut off, or a wrong checksum: say what it is.
         before.check(error)
         raise
+
+
+def _needs_one_piece(client: Client, size: int, bucket: str, key: str, options: TransferOptions) -> bool:
+    """Whether If-None-Match works for one PutObject alone, as on Ceph 16."""
+    if not is_conditional(options.extra_args) or size > MAX_SINGLE:
+        return False
+    return not keeps_condition(client, bucket, key, options.extra_args, _COMPLETE)
 
 
 def _put(client: Client, file: _Snapshot, bucket: str, key: str, options: TransferOptions) -> WrittenObject:

@@ -34,6 +34,7 @@ from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import ExtraArgs, headers_for
 from ..value import dataclass, field
 from .multipart import MultipartUpload, declared_checksum
+from .once import insist
 from .plan import DEFAULT_PART, MAX_PART, MAX_PARTS, MIN_PART, Progress
 from .workers import Meter, Stopped, Ticket, Workers
 
@@ -285,6 +286,7 @@ class Writer(io.RawIOBase):
     def _send(self) -> None:
         assert self._buffer is not None
         if self._parts is None:
+            insist(self._client, self._bucket, self._key, self._options.extra_args, "CompleteMultipartUpload")
             self._parts = _Parts(self._client, self._bucket, self._key, self._options, self._meter)
             # Also when the interpreter ends: once it clears the modules, threads cannot be waited for any more.
             error = Stopped(f"the upload of {self.name} was not closed")
@@ -306,6 +308,7 @@ class Writer(io.RawIOBase):
 
     def _put(self) -> WrittenObject:
         assert self._buffer is not None
+        insist(self._client, self._bucket, self._key, self._options.extra_args)
         headers = headers_for("PutObject", self._options.extra_args)
         written = self._client.call(PutObject(self._bucket, self._key, self._buffer.body(), headers))
         self._meter.add(self._count)

@@ -237,9 +237,16 @@ class Connection(http.client.HTTPConnection):
 
     def receive(self, view: memoryview) -> int:
         """Bytes of a body into view, all of it if they come in time; 0 at the end of the connection."""
+        if not self._plain:
+            return self.receive_some(view)
         try:
-            if self._plain:
-                return cast(int, self.sock.recv_into(view, 0, _WAIT_FOR_ALL))
+            return cast(int, self.sock.recv_into(view, 0, _WAIT_FOR_ALL))
+        except OSError as error:
+            raise self.failure(error, True) from error
+
+    def receive_some(self, view: memoryview) -> int:
+        """What has come. For bodies of unknown length: they ask for more than there may be."""
+        try:
             return cast(int, self.sock.recv_into(view))
         except OSError as error:
             raise self.failure(error, True) from error

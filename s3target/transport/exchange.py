@@ -97,7 +97,7 @@ class Exchange:
         finish = partial(self._release, connection, reusable)
         if length > 0:
             return LengthBody(connection.receive, finish, rest, length)
-        return (UntilCloseBody if length == UNTIL_CLOSE else ChunkedBody)(connection.receive, finish, rest)
+        return (UntilCloseBody if length == UNTIL_CLOSE else ChunkedBody)(connection.receive_some, finish, rest)
 
     def _release(self, connection: Connection, reusable: bool, whole: bool) -> None:
         if reusable and whole:

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def work(client: Client, name: str, folder: Path) -> int:
         assert reader.readall() == CONTENT
     client.call(PutObject("bucket", f"{name}/small", BytesBody(name.encode())))
     assert client.call(HeadObject("bucket", f"{name}/small")).size == len(name)
-    with client.call(GetObject("bucket", f"{name}/small")).stream as stream:
+    with closing(client.call(GetObject("bucket", f"{name}/small")).stream) as stream:
         assert stream.read() == name.encode()
     for each in ("file", "stream", "small"):
         client.call(DeleteObject("bucket", f"{name}/{each}"))

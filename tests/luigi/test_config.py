@@ -137,6 +137,8 @@ def test_defaults_for_all_sections_are_not_settings(luigi_cfg: Configure, monkey
     assert section() == {"region_name": "eu-west-2", "sts_endpoint_url": "http:///home"}
     luigi_cfg("[DEFAULT]\nverify = false\n")
     assert section() == {}
+    luigi_cfg("[DEFAULT]\nverify = false\nregion_name = eu-west-1\n[s3]\nregion_name = eu-west-1\nuse_ssl = no\n")
+    assert section() == {"region_name": "eu-west-1", "use_ssl": "no"}
 
 
 def test_variables_are_filled_in(luigi_cfg: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,10 +193,10 @@ def test_the_nearest_wins(luigi_cfg: Configure, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_argument_that_is_none_is_not_given(luigi_cfg: Configure) -> None:
-    """Wrappers hand on what they did not get themselves."""
+    """Nor is one that is empty: wrappers hand on what they did not get themselves."""
     luigi_cfg("[s3]\nregion_name = eu-west-1\naws_access_key_id = OF-LUIGI\naws_secret_access_key = s\n")
-    client = S3Client(None, None, None, region_name=None, verify=None)
-    assert (region_of(client), keys_of(client)) == ("eu-west-1", "OF-LUIGI")
+    for client in (S3Client(None, None, None, region_name=None, verify=None), S3Client("", "", "", region_name="")):
+        assert (region_of(client), keys_of(client)) == ("eu-west-1", "OF-LUIGI")
 
 
 def test_keys_come_from_one_place(luigi_cfg: Configure) -> None:

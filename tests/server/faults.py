@@ -10,6 +10,7 @@ from server.misbehaving import Fault, MisbehavingStore
 
 RENEWED = Keys("AKIDRENEWED", "another-secret-key", "a-session-token")
 WRITES_IN_200 = ("CompleteMultipartUpload", "CopyObject", "UploadPartCopy", "DeleteObjects")
+BODIES = ("PutObject", "UploadPart", "CompleteMultipartUpload", "DeleteObjects")
 DOCUMENTS = (*WRITES_IN_200, "ListObjectsV2", "CreateMultipartUpload", "GetObjectTagging")
 _BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><ListBucketResult>&b;</ListBucketResult>'
 _OK = b"HTTP/1.1 200 OK\r\n\r\n<a>"
@@ -108,7 +109,7 @@ FAULTS = (
     Fault("502", acts=False, says=html),
     Fault("503", acts=False, says=error(503, "SlowDown")),
     Fault("503 with Retry-After", acts=False, says=error(503, "SlowDown", retry_after="2")),
-    Fault("RequestTimeout", acts=False, says=error(400, "RequestTimeout")),
+    Fault("RequestTimeout", acts=False, says=error(400, "RequestTimeout"), concerns=BODIES),
     Fault("200 with an error", acts=False, says=in_200("InternalError"), concerns=WRITES_IN_200),
     Fault("200 with an error, took effect", says=in_200("InternalError"), concerns=WRITES_IN_200),
     Fault("200 without a document", acts=False, says=document(b""), concerns=DOCUMENTS),

@@ -153,7 +153,7 @@ class MisbehavingStore:
         for sock in left:
             sock.close()
 
-    def wait_idle(self, seconds: float = 2.0) -> bool:
+    def wait_idle(self, seconds: float = 5.0) -> bool:
         with self._changed:
             return self._changed.wait_for(lambda: not self._open, seconds)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s3target.errors import ConnectionDropped, NoSuchKey, NoSuchUpload, PreconditionFailed, ServiceError, TransportError
+from s3target.protocol.endpoint import Endpoint
 from s3target.protocol.messages import Body, BytesBody
 from s3target.protocol.operations.multipart import Part
 from s3target.protocol.operations.objects import CopySource, ObjectInfo, ObjectStream, WrittenObject
@@ -81,8 +82,10 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.endpoint = Endpoint(region="us-east-1")
+        self.proven: set[object] = set()
         self.policy = RetryPolicy(max_attempts=4)
-        self.checksums = True
+        self.checksums = self.validation = True
         self.objects: dict[tuple[str, str], Stored] = {}
         self.uploads: dict[str, Any] = {}
         self.calls: list[Any] = []

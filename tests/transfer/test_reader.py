@@ -124,7 +124,7 @@ def test_what_the_caller_wants_goes_into_the_request(store: MemoryStore) -> None
         reader.read()
     assert store.calls[0].version_id == "v7"
     assert store.calls[0].headers == {"x-amz-checksum-mode": "ENABLED", "x-amz-request-payer": "requester"}
-    store.checksums = False
+    store.validation = False
     with reader_of(store, extra_args={"VersionId": "v8"}) as reader:
         reader.read()
     assert (store.calls[1].version_id, store.calls[1].headers) == ("v8", {})

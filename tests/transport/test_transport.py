@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -110,6 +111,18 @@ def test_a_body_until_close_is_read_to_the_end(transport: HttpTransport) -> None
     """Neither length nor chunks: the end of the connection is the end of the body."""
     with ScriptedServer(answers_and_closes(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 200_000)) as server:
         assert content(transport.send(get(server.origin))) == b"x" * 200_000
+
+
+def test_a_chunked_body_ends_with_its_last_chunk() -> None:
+    """Not when the read timeout runs out because no more came: the other side keeps the connection open."""
+    transport = HttpTransport(TransportOptions(read_timeout=PATIENCE / 2))
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"186a0\r\n" + bytes(100_000) + b"\r\n"
+    with ScriptedServer(answers(head + 2 * chunk + b"0\r\n\r\n")) as server:
+        begun = time.monotonic()
+        assert len(content(transport.send(Request("GET", server.origin, "/")))) == 200_000
+        assert time.monotonic() - begun < PATIENCE / 4
+        transport.close()
 
 
 def test_an_answer_may_come_byte_by_byte(transport: HttpTransport) -> None:

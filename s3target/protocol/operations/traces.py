@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _META = "x-amz-meta-"
 _SHARED = ("x-amz-server-side-encryption-customer-", "x-amz-request-payer", "x-amz-expected-bucket-owner")
-_MD5 = re.compile("[0-9a-f]{32}")
+_MD5 = "[0-9a-f]{32}"
 
 
 def inquiry_headers(headers: Headers) -> Headers:
@@ -42,7 +42,7 @@ def holds(info: ObjectInfo, body: Body, headers: Headers) -> bool:
     if digest is not None:
         digest_body(body, digest)
         return b64encode(digest.digest()).decode() == expected
-    if not _MD5.fullmatch(info.e_tag) or _has_opaque_e_tag(info.headers):
+    if not re.fullmatch(_MD5, info.e_tag) or _has_opaque_e_tag(info.headers):
         return False
     md5 = hashlib.md5(usedforsecurity=False)
     digest_body(body, md5)
@@ -79,7 +79,7 @@ def _has_opaque_e_tag(headers: Headers) -> bool:
 
 def _e_tag_of(parts: Sequence[Part]) -> str | None:
     """The ETag that S3 makes of MD5s of parts; None if theirs are something else."""
-    if not all(_MD5.fullmatch(part.e_tag) for part in parts):
+    if not all(re.fullmatch(_MD5, part.e_tag) for part in parts):
         return None
     joined = b"".join(bytes.fromhex(part.e_tag) for part in parts)
     return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(parts)}"

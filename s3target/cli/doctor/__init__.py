@@ -1,0 +1,89 @@
+"""doctor: what is wrong between here and a bucket, line by line, from settings to permissions.
+
+Each step is a small function from the Patient to a Finding; the steps build on one another, so where one fails that all
+others need, the rest is not tried. What is written is one scratch key, which is removed whatever happens.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+
+from ...connect import connect, resolved
+from ..arguments import connection_settings, declare
+from ..output import DONE, FAILED, Output
+from ..places import s3_path
+from .access import access, region
+from .finding import Finding, Patient
+from .network import answers, certificate, clock, find_address, proxy_and_tls, reach
+from .quirks import addressing, checksums, lines_to_paste, orphans
+from .scratch import reads, writes
+from .setup import identity, keys, luigi_cfg, settings_in_use
+
+Step = Callable[[Patient], "Finding | None"]
+
+
+def doctor(parser: argparse.ArgumentParser) -> None:
+    declare(
+        parser,
+        "Find out what is wrong, from the settings to the permissions: each line is OK, fixed (it works all the same,\n"
+        "but should be set right), failed, or a note; what to do stands below it. Writes and removes one scratch key.",
+        [
+            "doctor s3://logs/2026/",
+            "doctor --luigi-cfg luigi.cfg s3://logs/        by the settings that the Luigi classes have",
+            "doctor --read-only s3://logs/                  write nothing",
+        ],
+    )
+    parser.add_argument("path", type=s3_path, metavar="s3://BUCKET/PREFIX")
+    parser.add_argument("--read-only", action="store_true", help="write nothing, not even the scratch key")
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    arguments, origin = connection_settings(options)
+    # Settled before anything is tried, so that what follows shows them as the user has them.
+    settings = resolved(arguments, origin)
+    patience = {} if "max_attempts" in arguments else {"max_attempts": 2}
+    with closing(connect(**arguments, **patience)) as client:
+        patient = Patient(client, settings, options.path, read_only=options.read_only)
+        return report(examine(patient), Output(options))
+
+
+def report(findings: Generator[Finding, None, None], output: Output) -> int:
+    """Print each as it comes. The exit status: FAILED if any step failed."""
+    status = DONE
+    with closing(findings):  # so that the scratch key goes, whatever ends us
+        for finding in findings:
+            for line in [""] if output.json else finding.lines():
+                output.tell(line, finding._asdict())
+            if finding.status == "failed":
+                status = FAILED
+    return status
+
+
+def examine(patient: Patient) -> Generator[Finding, None, None]:
+    """All steps in order, as far as they make sense."""
+    yield from settings_in_use(patient)
+    yield from luigi_cfg(patient)
+    credentials = yield from in_turn(patient, [keys])
+    network = yield from in_turn(patient, [find_address, reach, proxy_and_tls, certificate, answers, clock])
+    if credentials and network:
+        yield from in_turn(patient, [identity])
+        if (yield from access(patient)):
+            yield from in_turn(patient, [region])
+            yield from reads(patient) if patient.read_only else writes(patient)
+            for step in (checksums, addressing, orphans):
+                yield from in_turn(patient, [step])
+    yield from lines_to_paste(patient)
+
+
+def in_turn(patient: Patient, steps: Sequence[Step]) -> Generator[Finding, None, bool]:
+    """The findings of steps that need each other: the first that fails is the last. Whether none failed."""
+    for step in steps:
+        finding = step(patient)
+        if finding is not None:
+            yield finding
+            if finding.status == "failed":
+                return False
+    return True

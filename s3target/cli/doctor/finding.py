@@ -1,0 +1,83 @@
+"""Finding, what a step says; Patient, what the steps look at."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ...client import Client, Transport
+from ...errors import ConfigError
+from ...filesystem import S3Path
+from ...protocol.messages import Request, Response
+from ...retry import RetryPolicy
+from ...settings import Settings
+from ...transport import HttpTransport, TransportOptions
+
+_LABELS = {"ok": "OK", "fixed": "fixed", "failed": "FAILED", "note": "note"}
+
+
+class Finding(NamedTuple):
+    """status: ok, fixed (it works all the same, but should be set right), failed, or note. remedy: what to do."""
+
+    status: str
+    step: str
+    text: str
+    remedy: str = ""
+
+    def lines(self) -> Iterator[str]:
+        first, *more = self.text.split("\n")
+        yield f"{_LABELS[self.status]:<7} {self.step:<12} {first}"
+        yield from (f"{'':20} {line}" for line in more)
+        for line in filter(None, self.remedy.split("\n")):
+            yield f"{'':20} -> {line}"
+
+
+class Recorder:
+    """A Transport that remembers the last request, signed as it went out, and passes all on to the real one."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.last: Request | None = None
+
+    def send(self, request: Request) -> Response:
+        self.last = request
+        return self._transport.send(request)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class Patient:
+    """A client with what it was made of. clock: of this machine, seconds since 1970. advice: lines for luigi.cfg."""
+
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        path: S3Path,
+        *,
+        read_only: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if not isinstance(client.transport, HttpTransport):
+            raise ConfigError("doctor looks at clients over HTTP only")
+        self.http: HttpTransport = client.transport
+        self.client = copy.copy(client)
+        self.recorder = Recorder(client.transport)
+        self.client.transport = self.recorder
+        self.settings, self.path, self.read_only, self.clock = settings, path, read_only, clock
+        self.location = client.endpoint.locate(path.bucket)
+        self.answer: Response | None = None
+        self.advice: dict[str, str] = {}
+
+    @property
+    def options(self) -> TransportOptions:
+        return self.http.options
+
+    def once(self) -> Client:
+        """The client without retries: for requests that are expected to fail."""
+        client = copy.copy(self.client)
+        client.policy = RetryPolicy(max_attempts=1)
+        return client

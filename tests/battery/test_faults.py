@@ -1,0 +1,209 @@
+"""Every way to use the package, every request of it, every fault: the result is right or the error is clear.
+
+What must hold after each cell of the matrix, whatever came of it: only whole objects were ever at their keys, no
+temporary file and no upload is left, all connections are closed, every request was signed and sealed as it should be,
+no redirect was followed, and no pause was longer than the policy allows. `times`: once, or whenever it can.
+
+S3TARGET_MATRIX=file collects the marks that tests/server/matrix.py makes the README's table of.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import zlib
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from luigi.target import FileSystemException
+
+from s3target.client import Client
+from s3target.errors import S3Error
+from s3target.luigi.client import S3Client
+from s3target.protocol.endpoint import Endpoint
+from s3target.protocol.identity import Credentials
+from s3target.protocol.operations.objects import HeadObject
+from s3target.retry import RetryPolicy
+from s3target.transport import HttpTransport, TransportOptions
+from server.faults import FAULTS
+from server.misbehaving import Fault, MisbehavingStore
+from server.scenarios import OLD, SCENARIOS, Case, Scenario
+
+ALWAYS = 1_000_000
+POLICY = RetryPolicy(max_attempts=4, longest_delay=5.0)
+WAITED_FOR = ("exists", "put", "get")
+"""Scenarios that meet silence again and again; the others meet it once, as each time costs a read timeout."""
+LASTING = ("reset inside the body", "answer lost: reset", "500 after it took effect", "200 with an error", "403")
+"""Faults that megabytes meet again and again."""
+LONGEST = 8.0
+"""Seconds for one cell. Pauses are not slept."""
+
+
+class Clients(NamedTuple):
+    client: S3Client
+    naps: list[float]
+
+
+class Renewing:
+    """A CredentialProvider: invalidate() fetches the keys that are good now."""
+
+    def __init__(self, store: MisbehavingStore) -> None:
+        self._store = store
+        self._known = store.keys
+
+    def get(self) -> Credentials:
+        return Credentials(self._known.access_key_id, self._known.secret, self._known.token)
+
+    def invalidate(self, credentials: Credentials, certain: bool) -> bool:
+        self._known = self._store.keys
+        return self.get() != credentials
+
+
+def connect(store: MisbehavingStore, read_timeout: float, hash_bodies: bool) -> Clients:
+    naps: list[float] = []
+    core = Client(
+        HttpTransport(TransportOptions(connect_timeout=2.0, read_timeout=read_timeout)),
+        Endpoint(region="us-east-1", url=store.url),
+        Renewing(store),
+        POLICY,
+        payload_signing=None if hash_bodies else False,
+        sleep=naps.append,
+    )
+    client = S3Client()
+    client.s3 = core
+    return Clients(client, naps)
+
+
+@pytest.fixture(scope="module")
+def stores() -> Iterator[tuple[MisbehavingStore, MisbehavingStore]]:
+    """The store, and the other host, to which its redirects lead."""
+    with MisbehavingStore() as store, MisbehavingStore() as decoy:
+        store.elsewhere = decoy.url
+        yield store, decoy
+
+
+def run(store: MisbehavingStore, scenario: Scenario, fault: Fault | None, operation: str, times: int, tmp: Path) -> str:
+    """One cell: "right", or the name of the error."""
+    store.reset()
+    for key, content in scenario.before.items():
+        crc32 = b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()
+        store.s3.put(key, content, {"x-amz-checksum-crc32": crc32})
+    store.s3.history.clear()
+    store.s3.page_size = scenario.page_size
+    folder, scratch = tmp / "folder", tmp / "scratch"
+    for place in (folder, scratch):
+        place.mkdir(exist_ok=True)
+    (folder / "got").write_bytes(OLD)
+    client, naps = connect(store, 0.25 if fault and fault.waits else 5.0, not scenario.heavy)
+    if fault and fault.stale:
+        assert client.s3.call(HeadObject("b", next(iter(scenario.before)))) if scenario.before else True
+    store.log.clear()
+    if fault:
+        store.order(fault, operation, times=times)
+    begun = time.monotonic()
+    try:
+        outcome, result = "right", scenario.run(Case(store, client, folder, scratch))
+    except (S3Error, FileSystemException) as error:
+        outcome, result = type(error).__name__, str(error)
+    finally:
+        client.s3.close()
+    assert time.monotonic() - begun < LONGEST
+    assert result != ""
+    assert outcome != "ConfigError" or (fault and fault.name == "501"), result
+    assert sum(naps) < LONGEST * 10
+    if not store.wait_idle(1.0):
+        client.s3.close()  # a page that was fetched ahead came in after the first close
+    check(store, scenario, fault, operation, outcome, result)
+    got = (folder / "got").read_bytes()
+    assert got in ({OLD, scenario.got} if outcome != "right" else {scenario.got or OLD})
+    assert not list(scratch.iterdir())
+    assert {path.name for path in folder.iterdir()} <= {"got", "source"}
+    return outcome
+
+
+def check(
+    store: MisbehavingStore, scenario: Scenario, fault: Fault | None, operation: str, outcome: str, result: object
+) -> None:
+    held = {key: stored.content for key, stored in store.s3.objects.items() if "s3target" not in key}
+    assert store.wait_idle(), "a connection was left open"
+    for thread in threading.enumerate():
+        if thread.name.startswith("s3target"):
+            thread.join(5.0)
+            assert not thread.is_alive(), "a thread was left running"
+    assert not store.complaints
+    for key, content in store.s3.history:
+        assert "s3target" in key or content == scenario.after.get(key), f"{key} held something else for a while"
+    if outcome == "right":
+        assert result == scenario.result
+        assert held == scenario.after
+    if operation != "DeleteObject":
+        assert set(store.s3.objects) == set(held), "a scratch object stays"
+    for key in held:
+        assert held[key] in (scenario.before.get(key), scenario.after.get(key))
+    for content in scenario.before.values():
+        assert content == OLD or content in held.values() or "remove" in scenario.name, "lost"
+    assert len(store.s3.uploads) <= orphans(store, fault, operation)
+
+
+def orphans(store: MisbehavingStore, fault: Fault | None, operation: str) -> int:
+    """Uploads that nobody can know of, or that the store would not let anyone abort."""
+    if operation == "AbortMultipartUpload":
+        return 1
+    return store.struck if fault and operation == "CreateMultipartUpload" and fault.acts else 0
+
+
+def lasts(fault: Fault, scenario: Scenario) -> bool:
+    """Whether this cell is also tried with the fault always there."""
+    if fault.mode is not None or (fault.waits and scenario.name not in WAITED_FOR):
+        return False
+    return not scenario.heavy or fault.name in LASTING
+
+
+class Requests:
+    """Which requests each scenario makes when nothing goes wrong, in the order of their first time."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[str]] = {}
+
+    def of(self, store: MisbehavingStore, scenario: Scenario, tmp: Path) -> list[str]:
+        if scenario.name not in self._known:
+            assert run(store, scenario, None, "", 0, tmp) == "right"
+            self._known[scenario.name] = list(dict.fromkeys(line.split()[0] for line in store.log))
+        return self._known[scenario.name]
+
+
+@pytest.fixture(scope="module")
+def requests() -> Requests:
+    return Requests()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_operation_meets_fault(
+    stores: tuple[MisbehavingStore, MisbehavingStore],
+    requests: Requests,
+    scenario: Scenario,
+    fault: Fault,
+    tmp_path: Path,
+) -> None:
+    """Once: the call succeeds, unless the fault is one that no client can mend. Always: it ends, and says so."""
+    store, decoy = stores
+    marks = []
+    for operation in requests.of(store, scenario, tmp_path):
+        if fault.concerns and operation not in fault.concerns:
+            continue
+        once = run(store, scenario, fault, operation, 1, tmp_path)
+        if not store.struck:
+            continue
+        assert once == "right" or not fault.survived, f"{operation}: {once}"
+        marks.append("right" if once == "right" else "error")
+        if lasts(fault, scenario):
+            run(store, scenario, fault, operation, ALWAYS, tmp_path)
+    assert not decoy.log, "a redirect to another host was followed"
+    if marks and (path := os.environ.get("S3TARGET_MATRIX")):
+        with open(path, "a") as file:
+            file.write(f"{fault.name}\t{scenario.name}\t{'error' if 'error' in marks else 'right'}\t{len(marks)}\n")

@@ -1,0 +1,73 @@
+"""What is said, and how."""
+
+from __future__ import annotations
+
+import io
+import json
+from argparse import Namespace
+
+import pytest
+
+from s3target.cli.output import DONE, FAILED, SOME_FAILED, Output, Tally, message, shown
+from s3target.errors import AccessDenied, ConfigError
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_no_key_steers_the_terminal() -> None:
+    """Control characters are shown as escapes there, and only there."""
+    name = "a\x1b]0;title\x07\nb\x9b1m"
+    assert shown(name, Terminal()) == "a\\x1b]0;title\\x07\\x0ab\\x9b1m"
+    assert shown(name, io.StringIO()) == name
+
+
+@pytest.mark.parametrize(
+    ("done", "failed", "status"), [(0, 0, DONE), (3, 0, DONE), (0, 2, FAILED), (3, 2, SOME_FAILED)]
+)
+def test_the_status_tells_whether_some_went_well(done: int, failed: int, status: int) -> None:
+    """3 if so."""
+    tally = Tally()
+    tally.add(done, failed)
+    assert tally.status == status
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "x"), "x: No such file or directory"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (FileNotFoundError("there is nothing"), "there is nothing"),
+        (ConfigError("so not"), "so not"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_errors_in_words(error: Exception, text: str) -> None:
+    """Of an OSError the file and what is wrong with it."""
+    assert message(error) == text
+
+
+def test_results_and_failures_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """One object a line, results on stdout, errors on stderr; a lone surrogate does no harm."""
+    output = Output(Namespace(json=True, quiet=False))
+    output.tell("text", {"key": "a\udc80\n"})
+    output.failure(AccessDenied(403, "AccessDenied", "no", request_id="R1"), "rm x")
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"key": "a\udc80\n"}
+    told = json.loads(err)
+    assert (told["subject"], told["code"], told["http_status"], told["request_id"]) == (
+        "rm x",
+        "AccessDenied",
+        403,
+        "R1",
+    )
+
+
+def test_quiet_says_errors_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """With -q."""
+    output = Output(Namespace(json=False, quiet=True))
+    output.tell("text", {})
+    output.failure(ConfigError("so not"), "cp x")
+    assert capsys.readouterr() == ("", "s3target: cp x: so not\n")

@@ -1,0 +1,119 @@
+"""The progress bar: what it says, when it draws, that it leaves no trace."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import pytest
+
+from s3target.cli.progress import Bar
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def bar_of(total: int | None, columns: int = 100) -> tuple[Bar, Clock, io.StringIO]:
+    clock, stream = Clock(), io.StringIO()
+    return Bar(stream, total, clock, columns), clock, stream
+
+
+def test_share_rate_and_time_left() -> None:
+    """Of a known total."""
+    bar, clock, _ = bar_of(4 << 20)
+    clock.now += 2
+    bar.add(1 << 20)
+    assert bar.line() == " 25% [######------------------] 1.0 MiB of 4.0 MiB, 512.0 KiB/s, 0:06 left"
+
+
+def test_without_a_total_there_is_no_time_left() -> None:
+    """As of stdin."""
+    bar, clock, _ = bar_of(None)
+    clock.now += 1
+    bar.add(2048)
+    assert bar.line() == "2.0 KiB, 2.0 KiB/s"
+
+
+def test_the_rate_is_that_of_the_last_seconds() -> None:
+    """A slow beginning is forgotten."""
+    bar, clock, _ = bar_of(None)
+    clock.now += 100
+    bar.add(1024)
+    for _ in range(20):
+        clock.now += 1
+        bar.add(1 << 20)
+    assert bar.line().endswith(", 1.0 MiB/s")
+
+
+def test_it_draws_ten_times_a_second_at_most() -> None:
+    """However many pieces come."""
+    bar, clock, stream = bar_of(1000)
+    for _ in range(1000):
+        clock.now += 0.001
+        bar.add(1)
+    assert 5 <= stream.getvalue().count("\r") <= 12
+
+
+def test_it_stays_in_its_line_and_goes_without_a_trace() -> None:
+    """No longer than the terminal is wide; clear() blanks all of it."""
+    bar, clock, stream = bar_of(1 << 40, columns=30)
+    clock.now += 1
+    bar.add(1 << 30)
+    drawn = stream.getvalue().split("\r")[-1]
+    assert len(drawn) == 29
+    bar.clear()
+    assert stream.getvalue().endswith(f"\r{' ' * 29}\r")
+    bar.clear()
+    assert stream.getvalue().count("\r") == 3
+
+
+def test_a_line_of_text_finds_the_bar_aside() -> None:
+    """It is drawn again below."""
+    bar, clock, stream = bar_of(100)
+    clock.now += 1
+    bar.add(50)
+    with bar.aside():
+        stream.write("cp a b\n")
+    before, after = stream.getvalue().split("cp a b\n")
+    assert before.endswith("\r")
+    assert " 50% [" in after
+
+
+def test_bytes_that_are_sent_again_count_once() -> None:
+    """Each object has a counter of its own."""
+    bar, clock, _ = bar_of(100)
+    one, other = bar.counter(), bar.counter()
+    clock.now += 1
+    for count in (10, 5, 20):
+        one(count, None)
+    other(30, None)
+    assert "50 B of 100 B" in bar.line()
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no terminals here")
+def test_there_is_a_bar_on_a_terminal_alone() -> None:
+    """Output.progress: of a pipe there is none, nor if quiet."""
+    from argparse import Namespace
+
+    from s3target.cli.output import Output
+
+    master, slave = os.openpty()
+    before = sys.stderr
+    try:
+        with open(slave, "w", encoding="utf-8") as sys.stderr:
+            with Output(Namespace(json=False, quiet=False)).progress(10) as bar:
+                assert bar is not None
+            with Output(Namespace(json=False, quiet=True)).progress(10) as bar:
+                assert bar is None
+        sys.stderr = io.StringIO()
+        with Output(Namespace(json=False, quiet=False)).progress(10) as bar:
+            assert bar is None
+    finally:
+        sys.stderr = before
+        os.close(master)

@@ -1,0 +1,143 @@
+"""sync: only what differs is copied, and with --delete what is too much goes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Put, Run
+
+Get = Callable[[str], "bytes | None"]
+Keys = Callable[[], list[str]]
+
+both = pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
+moto = pytest.mark.parametrize("store", ["moto"], indirect=True)
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two files, an hour old; the working directory is above."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "tree"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("a", "sub/b"):
+        (folder / name).write_text(name)
+        touch(folder / name, -3600)
+    return folder
+
+
+def touch(path: Path, seconds: float) -> None:
+    """Its time is so many seconds from now."""
+    moment = time.time() + seconds
+    os.utime(path, (moment, moment))
+
+
+def copied(lines: list[str]) -> list[str]:
+    """The sources of what was copied."""
+    return sorted(line.split()[1] for line in lines if line.startswith("cp "))
+
+
+@both
+def test_what_is_missing_new_or_of_another_size_goes_up(run: Run, base: str, get: Get, tree: Path) -> None:
+    """And nothing else."""
+    assert copied(run("sync", "tree", f"{base}/x").lines) == ["tree/a", "tree/sub/b"]
+    assert run("sync", "tree", f"{base}/x") == (0, b"", "")
+    (tree / "a").write_text("longer")
+    touch(tree / "a", -3600)
+    (tree / "c").write_text("new")
+    touch(tree / "c", -3600)
+    assert copied(run("sync", "tree", f"{base}/x").lines) == ["tree/a", "tree/c"]
+    (tree / "a").write_text("LONGER")
+    touch(tree / "a", 60)
+    assert copied(run("sync", "tree", f"{base}/x").lines) == ["tree/a"]
+    assert get("x/a") == b"LONGER"
+
+
+@both
+def test_down_and_across(run: Run, base: str, put: Put, get: Get, tree: Path) -> None:
+    """A second time there is nothing to do."""
+    put("x/1", b"one")
+    put("x/sub/2", b"two")
+    assert len(run("sync", f"{base}/x", "down").lines) == 2
+    assert (tree.parent / "down" / "sub" / "2").read_text() == "two"
+    assert run("sync", f"{base}/x", "down").lines == []
+    assert len(run("sync", f"{base}/x", f"{base}/y").lines) == 2
+    assert get("y/sub/2") == b"two"
+    assert run("sync", f"{base}/x", f"{base}/y").lines == []
+
+
+@moto
+def test_size_only(run: Run, base: str, put: Put, tree: Path) -> None:
+    """However new the source is."""
+    put("x/a", b"A")
+    touch(tree / "a", 3600)
+    assert copied(run("sync", "--size-only", "tree", f"{base}/x").lines) == ["tree/sub/b"]
+
+
+@both
+def test_checksum_sees_what_size_and_time_do_not(run: Run, base: str, put: Put, get: Get, tree: Path) -> None:
+    """By the ETag, also of an upload in parts; nothing is copied for its time alone."""
+    put("x/a", b"A")
+    put("x/sub/b", b"sub/b")
+    touch(tree / "sub" / "b", 3600)
+    (tree / "large").write_bytes(os.urandom(17 << 20))
+    assert copied(run("sync", "--checksum", "tree", f"{base}/x").lines) == ["tree/a", "tree/large"]
+    assert get("x/a") == b"a"
+    touch(tree / "large", 3600)
+    assert run("sync", "--checksum", "tree", f"{base}/x").lines == []
+    assert run("sync", "--checksum", f"{base}/x", "tree").lines == []
+
+
+@both
+def test_delete_removes_what_the_source_has_not(run: Run, base: str, put: Put, keys: Keys, tree: Path) -> None:
+    """On either side; what is excluded stays; --dry-run shows."""
+    for key in ("x/old", "x/keep.tmp", "xy"):
+        put(key)
+    argv = ("sync", "--delete", "--exclude", "*.tmp", "tree", f"{base}/x")
+    assert run(*argv, "--dry-run").lines[-1] == f"(dry run) rm {base}/x/old"
+    assert keys() == ["x/keep.tmp", "x/old", "xy"]
+    assert run(*argv).lines[-1] == f"rm {base}/x/old"
+    assert keys() == ["x/a", "x/keep.tmp", "x/sub/b", "xy"]
+    (tree / "surplus").write_text("1")
+    assert run("sync", "--delete", f"{base}/x", "tree").lines[-1] == "rm tree/surplus"
+    assert not (tree / "surplus").exists()
+
+
+@moto
+def test_nothing_is_deleted_unless_all_was_copied(run: Run, base: str, put: Put, keys: Keys, tree: Path) -> None:
+    """A file that cannot be read may be the new name of what would go."""
+    put("x/old")
+    (tree / "pipe").symlink_to(tree / "fifo")
+    os.mkfifo(tree / "fifo")
+    ran = run("sync", "--delete", "tree", f"{base}/x")
+    assert ran.status == 3
+    assert "nothing is deleted, since not all could be copied" in ran.err
+    assert "x/old" in keys()
+
+
+@moto
+def test_an_empty_source_does_not_empty_the_destination(run: Run, base: str, put: Put, keys: Keys, tree: Path) -> None:
+    """It may be a typing error."""
+    put("x/old")
+    ran = run("sync", "--delete", f"{base}/typo", f"{base}/x")
+    assert (ran.status, keys()) == (1, ["x/old"])
+    assert "use rm -r for that" in ran.err
+    ran = run("sync", "--delete", "typo", f"{base}/x")
+    assert (ran.status, keys()) == (1, ["x/old"])
+    assert "typo: No such file or directory" in ran.err
+
+
+@moto
+def test_unsafe_keys_are_refused(run: Run, base: str, put: Put, tree: Path) -> None:
+    """The others come; status 3."""
+    put("x/../../evil")
+    put("x/good")
+    ran = run("sync", f"{base}/x", "down")
+    assert ran.status == 3
+    assert "would lead out of the destination" in ran.err
+    assert [path.name for path in (tree.parent / "down").iterdir()] == ["good"]
+    assert not (tree.parent / "evil").exists()

@@ -1,0 +1,54 @@
+"""Sizes and times as people write and read them."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from s3target.cli.units import clock_time, duration, human_size, human_time, positive
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("15m", 900), ("12h", 43200), ("1d", 86400), ("2W", 1209600)]
+)
+def test_durations(text: str, seconds: int) -> None:
+    """A bare number is seconds."""
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "d", "-1d", "1.5h", "1y", "one day"])
+def test_what_is_no_duration(text: str) -> None:
+    """Is a usage error."""
+    with pytest.raises(argparse.ArgumentTypeError):
+        duration(text)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "", "1.0", "²"])
+def test_what_is_no_positive_number(text: str) -> None:
+    """Is a usage error."""
+    with pytest.raises(argparse.ArgumentTypeError):
+        positive(text)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB"), (3 << 50, "3.0 PiB")],
+)
+def test_sizes(count: int, text: str) -> None:
+    """In powers of 1024."""
+    assert human_size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5, "5 s"), (119, "119 s"), (600, "10 min"), (7200, "2 h"), (172800, "2 days")]
+)
+def test_spans(seconds: float, text: str) -> None:
+    """In the unit that says enough."""
+    assert human_time(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (16.4, "0:16"), (61, "1:01"), (3720, "1:02:00")])
+def test_clock_times(seconds: float, text: str) -> None:
+    """Hours only where there are some."""
+    assert clock_time(seconds) == text

@@ -13,7 +13,7 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .client import Client as Client
-    from .connect import connect as connect
+    from .composition import connect as connect
     from .errors import S3Error as S3Error
     from .filesystem import FileSystem as FileSystem
     from .luigi import AtomicS3File as AtomicS3File
@@ -39,7 +39,7 @@ _HOMES = {
     "BulkComplete": ".luigi.bulk",
     "Client": ".client",
     "FileSystem": ".filesystem",
-    "connect": ".connect",
+    "connect": ".composition",
     "install": ".luigi.standin",
     "log_statistics": ".luigi.statistics",
     "prefetch": ".luigi.snapshot",

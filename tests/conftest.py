@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
 from servers.moto import moto_store as start_moto
 from servers.signed import make_bucket
 from servers.store import Store

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from s3target.client import Client, Transport
-from s3target.connect import connect
+from s3target.composition import connect
 from s3target.protocol.messages import Request, Response
 from servers.store import Store
 

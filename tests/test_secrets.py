@@ -20,7 +20,7 @@ import pytest
 from credentials.fakes import Answer, iso, serving
 from s3target import S3Client, S3Target
 from s3target.client import Client
-from s3target.connect import connect, resolved
+from s3target.composition import connect, resolved
 from s3target.credentials import Profiles
 from s3target.errors import S3Error
 from s3target.protocol.operations.objects import GetObject, PutObject

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..client import Client
-from ..connect import connect
+from ..composition import connect
 from ..errors import ConfigError
 
 LUIGI_CFG = "luigi.cfg [s3]"

@@ -16,7 +16,7 @@ from luigi.target import FileAlreadyExists, FileSystem, MissingParentDirectory
 
 from .. import filesystem, globs
 from ..client import Client
-from ..connect import shared
+from ..composition import shared
 from ..errors import ConfigError, NoSuchBucket, NotFound
 from ..filesystem import S3Path, Window, parse_path, path_text
 from ..globs import is_glob

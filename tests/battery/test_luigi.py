@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import luigi
 import pytest
 from luigi.format import Gzip, Nop
 
-import luigi
 from connected import count, settings_for
 from s3target.luigi import S3Client, S3FlagTarget, S3Target
 from s3target.luigi.client import FileNotFoundException, InvalidDeleteException

@@ -9,7 +9,7 @@ import pytest
 from connected import client_of
 from s3target import AccessDenied, CredentialsError, FileSystem
 from s3target.client import Client
-from s3target.connect import connect
+from s3target.composition import connect
 from s3target.filesystem import S3Path
 from s3target.protocol.endpoint import sts_endpoint
 from s3target.protocol.identity import Credentials

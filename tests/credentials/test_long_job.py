@@ -18,7 +18,7 @@ import pytest
 
 from credentials.fakes import Clock
 from s3target.client import Client
-from s3target.connect import connect
+from s3target.composition import connect
 from s3target.credentials import Refreshing
 from s3target.errors import ServiceError
 from s3target.protocol.endpoint import Endpoint

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from s3target.cli.seaweedfs import OidcIssuer
-from s3target.connect import connect
+from s3target.composition import connect
 from s3target.errors import RefreshFailed
 from s3target.protocol.operations.objects import DeleteObject, PutObject
 from servers.issuer import CLIENT_ID, Issuer, oidc_issuer

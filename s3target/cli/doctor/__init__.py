@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
-from ...connect import connect, resolved
+from ...composition import connect, resolved
 from ..arguments import connection_settings, declare
 from ..output import DONE, FAILED, Output
 from ..places import s3_path

@@ -16,7 +16,7 @@ from connected import client_of, settings_for
 from s3target.cli.doctor import examine
 from s3target.cli.doctor.finding import Finding, Patient
 from s3target.client import Client
-from s3target.connect import connect, resolved
+from s3target.composition import connect, resolved
 from s3target.filesystem import S3Path
 from s3target.protocol.messages import Request, Response
 from s3target.transport import HttpTransport

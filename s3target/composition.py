@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
-import types
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -27,7 +25,7 @@ from .settings import Settings, resolve
 from .transport import HttpTransport, TransportOptions, environment_proxies
 from .value import replace
 
-_log = logging.getLogger("s3target.connect")
+_log = logging.getLogger("s3target.composition")
 _OTHER_VARIABLES = ("HOME", "REQUESTS_CA_BUNDLE", "REQUEST_METHOD")
 _shared: dict[object, Client] = {}
 _shared_lock = threading.Lock()
@@ -237,13 +235,3 @@ def _outside_client(options: TransportOptions, locator: Locator, timeout: float)
     """For a service on the internet: by the proxies and certificates that S3 is reached by."""
     transport = HttpTransport(replace(options, connect_timeout=timeout, read_timeout=timeout))
     return Client(transport, locator, Anonymous(), RetryPolicy(max_attempts=1))
-
-
-class _CallableModule(types.ModuleType):
-    """Importing this module, as the Luigi classes do, binds it in the package to the name of its function."""
-
-    def __call__(self, **arguments: Any) -> Client:
-        return connect(**arguments)
-
-
-sys.modules[__name__].__class__ = _CallableModule

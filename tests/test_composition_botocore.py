@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from s3target.connect import _sts_locator, connect, resolved
+from s3target.composition import _sts_locator, connect, resolved
 from s3target.errors import ConfigError
 
 pytest.importorskip("botocore")

@@ -251,6 +251,11 @@ class Known:
             yield f"{directory}/"
 
 
+def is_listed_as_written(key: str) -> bool:
+    """False for keys that stores which are file systems, such as SeaweedFS, find but list under another name."""
+    return "//" not in f"/{key}" and "\\" not in key
+
+
 def exists_many(files: FileSystem, paths: Iterable[S3Path]) -> dict[S3Path, bool]:
     """FileSystem.exists() of each path; what a pattern would match does not count.
 
@@ -309,7 +314,7 @@ def _look_up(files: FileSystem, group: list[S3Path]) -> dict[S3Path, bool]:
         found = [left.pop(name) for name in Known(page.objects.keys).names() if name in left]
         known.update(dict.fromkeys(found, True))
         if page.next_token is None:
-            known.update(dict.fromkeys(left.values(), False))
+            known.update((path, False) for path in left.values() if is_listed_as_written(path.key))
         if page.next_token is None or len(found) < _WORTH_LISTING:
             break
         listing = replace(listing, token=page.next_token)

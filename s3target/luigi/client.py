@@ -345,12 +345,12 @@ class S3Client(FileSystem):
     def list(
         self, path: Any, start_time: datetime | None = None, end_time: datetime | None = None, return_key: bool = False
     ) -> Iterator[Any]:
-        """As listdir(), but the paths are relative to path; of a glob to the last directory before its wildcards."""
-        place = parse_path(path)
-        start = globs.literal_directory(place.key) if is_glob(place) else place.below
-        skip = len(_base(path)) + len(start)
+        """As listdir(), but the paths are relative to path; what a glob matches to the last directory before its
+        wildcards."""
+        place, base = parse_path(path), _base(path)
+        own, other = base + place.below, base + globs.literal_directory(place.key)
         for item in self.listdir(path, start_time, end_time, return_key):
-            yield item if return_key else item[skip:]
+            yield item if return_key else item[len(own if item.startswith(own) else other) :]
 
     @staticmethod
     def _path_to_bucket_and_key(path: Any) -> tuple[str, str]:

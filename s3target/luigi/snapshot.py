@@ -20,7 +20,7 @@ from luigi import Event, Task
 from ..client import Client
 from ..errors import ConfigError
 from ..filesystem import FOLDER_MARKER, FileSystem, S3Path, parse_path
-from ..globs import Known
+from ..globs import Known, is_listed_as_written
 from ..transfer.workers import run_all
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class Snapshot:
         return False if self._complete and self._covers(path) else None
 
     def _covers(self, path: S3Path) -> bool:
-        return any(path.bucket == bucket and path.key.startswith(prefix) for bucket, prefix in self._prefixes)
+        below = any(path.bucket == bucket and path.key.startswith(prefix) for bucket, prefix in self._prefixes)
+        return below and is_listed_as_written(path.key)
 
     def wrote(self, path: S3Path) -> None:
         """There is an object now, by this process's doing."""

@@ -2,6 +2,10 @@
 
 luigi.contrib.redshift, opener, hadoop and luigi.tools.deps import luigi.contrib.s3 by name and test with isinstance
 against its classes; with the stand-in in its place those classes are ours, and so is what users' code imports there.
+
+luigi.contrib.hadoop cannot be imported from Luigi's wheels of 3.7 and 3.8, whatever is installed beside them: they lack
+the file luigi/contrib/mrrunner.py that it imports. With 3.6, or with that file put back from Luigi's repository, it
+works on the stand-in.
 """
 
 from __future__ import annotations

@@ -5,32 +5,35 @@ from __future__ import annotations
 import logging
 from functools import cache
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from luigi import Event, Task
 
 from ..client import Client
 from ..statistics import Statistics
 
-_log = logging.getLogger("s3target.luigi")
-_clients: WeakSet[Client] = WeakSet()
+_log = logging.getLogger("luigi-interface.s3target")
+"""Luigi's own lines on tasks go to its parent, so these are seen wherever they are."""
+_clients: WeakValueDictionary[int, Client] = WeakValueDictionary()
+"""By id."""
 _before: dict[str, Statistics] = {}
 
 
 def note_client(client: Client) -> None:
     """It counts among those whose traffic is told. What a test has put in its place need not count anything."""
     if isinstance(client, Client):
-        _clients.add(client)
+        _clients[id(client)] = client
 
 
 def total() -> Statistics:
     """What all Luigi clients of this process have sent and received so far."""
-    return sum((client.statistics for client in list(_clients)), Statistics())
+    clients = (reference() for reference in _clients.valuerefs())
+    return sum((client.statistics for client in clients if client is not None), Statistics())
 
 
 @cache
 def log_statistics() -> None:
-    """From now on, each task that ends, well or not, is followed by a line of the logger s3target.luigi such as
+    """From now on, each task that ends, well or not, is followed by a line in Luigi's own log such as
 
         Report(day=2026-11-23): 12 requests (0 retries), 1.5 MB out, 80.2 MB in, 1.42 s
 

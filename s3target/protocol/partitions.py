@@ -172,9 +172,7 @@ def _url_fault(url: str) -> str:
 
 
 def is_ip(host: str) -> bool:
-    if (
-        ":" not in host and not host[-1:].isdigit()
-    ):  # ipaddress is slow to load
+    if ":" not in host and not host[-1:].isdigit():  # ipaddress is slow to load
         return False
     from ipaddress import ip_address
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -18,8 +19,12 @@ from s3target import (
     NoSuchBucket,
     NotFound,
     S3Client,
+    S3Target,
 )
+from s3target.client import Transport
+from s3target.protocol.messages import Request, Response
 from s3target.protocol.operations.objects import HeadObject
+from s3target.transfer.workers import run_all
 from servers.signed import request
 from servers.store import Store
 
@@ -199,6 +204,14 @@ def test_a_key_that_is_gone_says_so(client: S3Client, base: str) -> None:
         (lambda client, base: client.get_key(f"{base}/dir/file").size, 1),
         (lambda client, base: client.put_string("", f"{base}/new"), 1),
         (lambda client, base: client.remove(f"{base}/dir/file"), 2),
+        (lambda client, base: client.copy(f"{base}/dir/file", f"{base}/copy"), 2),
+        (lambda client, base: client.move(f"{base}/dir/file", f"{base}/moved"), 3),
+        (lambda client, base: client.get_as_string(f"{base}/dir/file"), 1),
+        (lambda client, base: list(client.listdir(f"{base}/dir")), 1),
+        (lambda client, base: list(client.listdir(f"{base}/d*/file")), 2),
+        (lambda client, base: client.exists(f"{base}/d*/file"), 2),
+        (lambda client, base: list(client.glob(f"{base}/d*")), 1),
+        (lambda client, base: client.exists_many([f"{base}/dir/{number}" for number in range(100)]), 1),
         (lambda client, base: [key.size for key in client.listdir(f"{base}/dir", return_key=True)], 1),
     ],
 )
@@ -211,6 +224,20 @@ def test_a_question_costs_few_requests(
     counter.sent.clear()
     ask(client, base)
     assert len(counter.sent) == requests, counter.sent
+
+
+@both_stores
+@pytest.mark.parametrize("number", [3, 2500])
+def test_a_directory_is_removed_by_pages(counted: tuple[S3Client, Counting], base: str, number: int) -> None:
+    """N keys cost their pages, N/1000 removals, and three questions."""
+    client, counter = counted
+    run_all([partial(client.put_string, "", f"{base}/dir/{index:04}") for index in range(number)], threads=16)
+    counter.sent.clear()
+    assert client.remove(f"{base}/dir")
+    pages = -(-number // 1000)
+    assert counter.methods()["POST"] == pages
+    assert len(counter.sent) <= 2 * pages + 4, counter.sent  # SeaweedFS may end with an empty page
+    assert list(client.listdir(f"{base}/dir")) == []
 
 
 # ------------------------------------------------------------------------------------------------------------ listing
@@ -245,6 +272,47 @@ def test_a_path_is_listed_in_its_own_scheme(client: S3Client, two_files: str) ->
     other = two_files.replace("s3://", "s3n://")
     assert list(client.listdir(other)) == [f"{other}/deep/world", f"{other}/frank"]
     assert list(client.list(other)) == ["deep/world", "frank"]
+
+
+@both_stores
+def test_globs_are_listed(client: S3Client, base: str) -> None:
+    """listdir(): full paths in their own scheme; list(): from the last directory before wildcards; keys, windows."""
+    for key in ("data/2025/a", "data/2026/b", "data/2026/deep/c", "data/x[1]/d", "data/x1/e", "data/2026.txt"):
+        client.put_string("", f"{base}/{key}")
+    pattern = f"s3a{base[2:]}/data/202[56]"
+    assert sorted(client.listdir(pattern)) == [
+        f"s3a{base[2:]}/data/{name}" for name in ("2025/a", "2026/b", "2026/deep/c")
+    ]
+    assert sorted(client.list(pattern)) == ["2025/a", "2026/b", "2026/deep/c"]
+    assert sorted(client.list(f"{base}/data/20*/deep")) == ["2026/deep/c"]
+    assert sorted(key.key for key in client.listdir(pattern, return_key=True))[0] == "data/2025/a"
+    now = datetime.now(timezone.utc)
+    assert len(list(client.listdir(pattern, start_time=now - HOUR, end_time=now + HOUR))) == 3
+    assert list(client.listdir(pattern, start_time=now + HOUR)) == []
+    assert list(client.listdir(f"{base}/data/x[1]")) == [f"{base}/data/x[1]/d"]
+    assert list(client.list(f"{base}/data/x[1]/")) == ["d"]
+    assert list(client.listdir(f"{base}/data/[z]")) == []
+
+
+@both_stores
+def test_globs_are_told(client: S3Client, base: str) -> None:
+    """glob(): what matches itself; exists(): whether there is any; neither reads a target's path, nor does remove()."""
+    for key in ("data/2025/a", "data/2026/b", "data/2026.txt"):
+        client.put_string("", f"{base}/{key}")
+    assert sorted(client.glob(f"{base}/data/202?")) == [f"{base}/data/2025/", f"{base}/data/2026/"]
+    assert sorted(client.glob(f"{base}/data/2026*")) == [f"{base}/data/2026.txt", f"{base}/data/2026/"]
+    assert list(client.glob(f"{base}/data/2026*/")) == [f"{base}/data/2026/"]
+    assert list(client.glob(f"{base}/*/*/b")) == [f"{base}/data/2026/b"]
+    pattern = f"{base}/data/202?/*"
+    assert client.exists(pattern)
+    assert not client.exists(f"{base}/data/202?/z")
+    assert not S3Target(pattern, client=client).exists()
+    assert client.exists_many([pattern]) == {pattern: False}
+    assert not client.remove(pattern)
+    client.put_string("", f"{base}/new")
+    client.rename_dont_move(f"{base}/new", f"{base}/data/202?")
+    assert S3Target(f"{base}/data/202?", client=client).exists()
+    assert client.get_key(f"{base}/data/2025/a") is not None
 
 
 def test_nothing_is_listed_where_nothing_is(client: S3Client, base: str) -> None:
@@ -487,6 +555,46 @@ def test_a_file_moves_below_its_own_name(client: S3Client, base: str, keys: Keys
     client.put_string("x", f"{base}/a")
     client.move(f"{base}/a", f"{base}/a/b")
     assert keys() == ["a/b"]
+
+
+class Arriving:
+    """A transport on which an object arrives in the directory as its first object is copied."""
+
+    def __init__(self, transport: Transport, arrive: Callable[[], object]) -> None:
+        self._transport = transport
+        self._arrive: Callable[[], object] | None = arrive
+
+    def send(self, request: Request) -> Response:
+        arrive = self._arrive
+        if arrive is not None and "x-amz-copy-source" in request.headers:
+            self._arrive = None
+            arrive()
+        return self._transport.send(request)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+@both_stores
+def test_what_arrives_while_a_directory_moves_stays(
+    client: S3Client, counted: tuple[S3Client, Counting], base: str, keys: Keys
+) -> None:
+    """Only what was copied is removed."""
+    for key in ("dir/a", "dir/b", "dir/", "dir_$folder$"):
+        client.put_string("", f"{base}/{key}")
+    mover, _ = counted
+    mover.s3.transport = Arriving(mover.s3.transport, lambda: client.put_string("new", f"{base}/dir/late"))
+    mover.move(f"{base}/dir", f"{base}/there")
+    assert sorted(keys()) == ["dir/late", "there/a", "there/b"]
+    assert client.get_as_string(f"{base}/dir/late") == "new"
+
+
+def test_a_marker_with_bytes_in_it_is_not_lost(client: S3Client, base: str, keys: Keys) -> None:
+    """It is not copied, so it stays."""
+    client.put_string("kept", f"{base}/dir/")
+    client.put_string("", f"{base}/dir/a")
+    client.move(f"{base}/dir/", f"{base}/there")
+    assert sorted(keys()) == ["dir/", "there/a"]
 
 
 def test_part_of_a_directory_is_not_moved(client: S3Client, two_files: str, base: str, keys: Keys) -> None:

@@ -48,12 +48,14 @@ def fill(client: S3Client, paths: list[str]) -> None:
     run_all([functools.partial(client.put_string, "", path) for path in paths], threads=16)
 
 
-def asked(kind: Any, of: type[Daily], counted: tuple[S3Client, Counting], layout: str, flag: str = "", **more: Any) -> Any:
+def asked(
+    kind: Any, of: type[Daily], counted: tuple[S3Client, Counting], layout: str, flag: str = "", **more: Any
+) -> Any:
     """The range's missing tasks; of.client is what they are looked for with."""
     client, counter = counted
     of.client = client
     counter.sent.clear()
-    span = {"task_limit": 10**6, "now": LATER, **more}
+    span = {"task_limit": 10**6, "now": LATER, "param_name": "day", **more}  # without a name Luigi warns of its default
     return {task.day for task in kind(of=of, of_params={"layout": layout, "flag": flag}, **span).requires()}
 
 
@@ -77,8 +79,7 @@ def test_missing_days_of_three_years(counted: tuple[S3Client, Counting], base: s
 
 
 @both_stores
-@pytest.mark.parametrize("flag", ["_SUCCESS", "_DONE"])
-@pytest.mark.parametrize("layout", ["/data/%Y-%m-%d/", "/data/%Y/%m/%d/"])
+@pytest.mark.parametrize(("layout", "flag"), [("/data/%Y-%m-%d/", "_SUCCESS"), ("/data/%Y/%m/%d/", "_DONE")])
 def test_missing_directories_of_three_years(
     counted: tuple[S3Client, Counting], base: str, layout: str, flag: str
 ) -> None:

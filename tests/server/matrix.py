@@ -1,6 +1,6 @@
 """The README's table of operations and faults, from the marks that test_faults.py has collected.
 
-S3TARGET_MATRIX=marks pytest -n 2 tests/battery/test_faults.py && python -m server.matrix marks
+S3TARGET_MATRIX=marks pytest -n 2 -m "slow or not slow" tests/battery/test_faults.py && python -m server.matrix marks
 """
 
 from __future__ import annotations

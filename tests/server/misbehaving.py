@@ -14,7 +14,6 @@ import socket
 import struct
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -134,12 +133,12 @@ class MisbehavingStore:
         self.struck = 0
         self._fault: Fault | None = None
         self._target, self._nth, self._times = "", 1, 1
-        self._seen: Counter[str] = Counter()
+        self._seen = 0
 
     def order(self, fault: Fault, operation: str, nth: int = 1, times: int = 1) -> None:
         """Have the fault befall the nth request of the operation, and times - 1 further ones."""
         self._fault, self._target, self._nth, self._times = fault, operation, nth, times
-        self._seen.clear()
+        self._seen = 0
 
     def __enter__(self) -> MisbehavingStore:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -200,11 +199,12 @@ class MisbehavingStore:
 
     def _fault_for(self, asked: Asked) -> Fault | None:
         with self._lock:
-            self._seen[asked.operation] += 1
-            turn = self._seen[asked.operation] - self._nth
-            if self._fault is None or asked.operation != self._target or not 0 <= turn < self._times:
+            if self._fault is None or asked.operation != self._target:
                 return None
             if self._fault.reads == "half" and asked.length < 2:
+                return None
+            self._seen += 1
+            if not 0 <= self._seen - self._nth < self._times:
                 return None
             self.struck += 1
             if self._fault.mode:

@@ -154,7 +154,7 @@ def prefetch(*prefixes: Any, client: S3Client | None = None) -> Iterator[Snapsho
             luigi.build(tasks, workers=8)
 
     prefixes: beginnings of paths, taken literally. client: whose store it is, the default configuration's if None;
-    every target and client of the same configuration asks the snapshot. It costs a request and about 0.3 MB of memory
+    every target and client of the same configuration asks the snapshot. It costs a request and about 0.15 MB of memory
     for each 1,000 keys. For what it can know, see the top of this file. ConfigError without a prefix.
     """
     from .client import S3Client

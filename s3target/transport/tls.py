@@ -60,6 +60,8 @@ def _make_context(verify: bool | str, certificate: str | tuple[str, str] | None)
     else:
         context = _trusting(verify) if isinstance(verify, str) else _trusting_all()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Some releases of Python 3.10 and 3.11 set it by themselves; to them a connection cut off looks ended.
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     context.set_alpn_protocols(["http/1.1"])
     if certificate is not None:
         _load_certificate(context, certificate)

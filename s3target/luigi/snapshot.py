@@ -79,7 +79,6 @@ class Snapshot:
     def forget(self, path: S3Path) -> None:
         """What is at path, below it, and which directories are above it, is to be asked of the store."""
         bare = _bare(path)
-        self._shaken.update(_upwards(bare))
         self._shaken.update(_upwards(S3Path(path.bucket, bare.key.removesuffix(FOLDER_MARKER))))
         self._removed.add(bare)
 

@@ -203,11 +203,10 @@ class Client:
         response, begun = None, time.perf_counter()
         try:
             response = self.transport.send(request)
-            if operation.streams and response.status < 300 and response.stream is not None:
-                counted = CountedStream(response.stream, self._counters)
-                response = Response(response.status, response.headers, b"", counted)
-            else:
-                response = _with_content(response, operation.max_reply)
+            if operation.streams and response.status < 300:
+                response = _streaming(response, self._counters)
+            elif response.stream is not None:
+                response = _with_content(response, response.stream, operation.max_reply)
             return response
         except TransportError as error:
             return error
@@ -310,12 +309,14 @@ class _Call:
         return not known
 
 
-def _with_content(response: Response, limit: int) -> Response:
+def _streaming(response: Response, counters: Counters) -> Response:
+    """response with its body to be read, which is counted then."""
+    return Response(response.status, response.headers, b"", CountedStream(response.reader(), counters))
+
+
+def _with_content(response: Response, stream: Stream, limit: int) -> Response:
     """response with its whole body read. BadResponse if that is over `limit` bytes; an error without end counts by its
     status alone."""
-    stream = response.stream
-    if stream is None:
-        return response
     failed = response.status >= 300
     limit = min(limit, _ERROR_LIMIT) if failed else limit
     try:
@@ -326,7 +327,7 @@ def _with_content(response: Response, limit: int) -> Response:
             raise BadResponse(f"an answer of over {limit} bytes where a short document belongs")
     finally:
         stream.close()
-    return response._replace(content=content[:limit], stream=None)
+    return Response(response.status, response.headers, content[:limit])
 
 
 def _joined(stream: Stream, pieces: list[bytes], limit: int) -> bytes:

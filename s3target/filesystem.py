@@ -72,14 +72,14 @@ def parse_path(path: Any) -> S3Path:
     A pathlib path of "s3://bucket/key", which it has made "s3:/bucket/key" of, means the same. ConfigError if it is no
     such path, or the key is longer than S3 allows.
     """
-    text = path_text(path)
+    text = path if type(path) is str else path_text(path)
     scheme, mark, rest = text.partition("://")
-    if not mark or scheme.lower() not in SCHEMES:
+    if not mark or (scheme not in SCHEMES and scheme.lower() not in SCHEMES):
         raise ConfigError(f"{text!r} is no S3 path; write s3://bucket/key")
     bucket, _, key = rest.partition("/")
     if not bucket:
         raise ConfigError(f"{text!r} names no bucket; write s3://bucket/key")
-    if len(key.encode(errors="surrogatepass")) > MAX_KEY_SIZE:
+    if len(key) > MAX_KEY_SIZE // 4 and len(key.encode(errors="surrogatepass")) > MAX_KEY_SIZE:
         raise ConfigError(f"the key of {text[:60]!r}... has over {MAX_KEY_SIZE} bytes, the most S3 takes")
     return S3Path(bucket, key)
 

@@ -205,6 +205,8 @@ class ReadableS3File(io.BufferedReader):
     one without using it, as io.TextIOWrapper of Python 3.10 does, must not set a pipe going that takes the bytes.
     """
 
+    closed = False  # io.TextIOWrapper asks before each line, and io's own is slow to answer
+
     def __init__(self, s3_key: S3Key, *, for_program: bool = False) -> None:
         self.s3_key = s3_key
         self._for_program = for_program
@@ -225,7 +227,10 @@ class ReadableS3File(io.BufferedReader):
             if pipe is not None:
                 pipe.stop()
         finally:
-            super().close()
+            try:
+                super().close()
+            finally:
+                self.closed = True
 
     def seekable(self) -> bool:
         """False: Luigi's formats take a file for what it is, and this one is a stream."""

@@ -24,7 +24,7 @@ from .options import check_write_options, for_reading
 from .screens import progress_of
 
 _FLAG = "_SUCCESS"
-_TEXT_CHUNK = 64 * 1024
+_TEXT_CHUNK = 128 * 1024
 """Bytes decoded at a time; io's own 8 KiB are slower."""
 _OPTIONS = UPLOAD | {"part_size"}
 

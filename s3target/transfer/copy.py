@@ -4,6 +4,7 @@ An object of up to copy_threshold, or one part, goes by one CopyObject: atomic, 
 its size, and metadata and tags go along by themselves. A larger one goes in parts side by side, since a store may be
 silent for as long as a single call takes it; there metadata and tags are carried over here. All parts are bound to one
 ETag. They are at least a quarter of the threshold: no data passes through here, so small parts are but more requests.
+And at most PARTS_AT_ONCE are on their way, however many threads were asked for: each is much work for the store.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _CARRIED = (
     "x-amz-website-redirect-location",
 )
 _META = "x-amz-meta-"
+PARTS_AT_ONCE = 16
+"""SeaweedFS on one disk, asked for 100 copies of 64 MiB at once, fails some and is silent past the read timeout."""
 _NO_TAGGING = (400, 404, 405, 501)
 _DEFAULT = TransferOptions()
 _log = logging.getLogger("s3target.transfer")
@@ -107,7 +110,8 @@ class _Copy:
             guard = self._guard()
             jobs = (partial(self._part, parted, part, guard, meter) for part in part_ranges(size, part_size))
             try:
-                parts = run_all(jobs, threads_for(size, part_size, self._options.threads))
+                wanted = min(self._options.threads or PARTS_AT_ONCE, PARTS_AT_ONCE)
+                parts = run_all(jobs, threads_for(size, part_size, wanted))
             except PreconditionFailed as error:
                 if any(name.startswith("CopySourceIf") for name in self._extra_args):
                     raise

@@ -1,4 +1,5 @@
-"""python tests/bench, or python -m bench with tests/ on the path; --help says what can be chosen."""
+"""python tests/bench, or python -m bench with tests/ on the path; --help says what can be chosen. See large.py for
+python tests/bench large."""
 
 from __future__ import annotations
 
@@ -9,6 +10,6 @@ if __name__ == "__main__":
     here = Path(__file__).resolve().parent
     # Run as a folder, this folder is on the path itself: its modules would hide others of the same names.
     sys.path[:] = [str(here.parent), *(entry for entry in sys.path if Path(entry).resolve() != here)]
-    from bench.cli import main
+    from bench import cli, large
 
-    sys.exit(main())
+    sys.exit(large.main(sys.argv[2:]) if sys.argv[1:2] == ["large"] else cli.main())

@@ -20,7 +20,7 @@ from .client import S3Client
 from .errors import FileNotFoundException
 from .files import AtomicS3File, ReadableS3File, StreamedS3File
 from .key import S3Key
-from .options import check_write_options, for_reading
+from .options import DEPRECATED, check_write_options, for_reading
 from .screens import progress_of
 
 _FLAG = "_SUCCESS"
@@ -63,7 +63,9 @@ class S3Target(FileSystemTarget):
     ) -> None:
         super().__init__(path_text(path))
         if kwargs:
-            check_write_options("S3Target", kwargs, _OPTIONS)
+            # As with Luigi's own targets, those of boto 2 are in the way only of open("w").
+            known = {name: value for name, value in kwargs.items() if name not in DEPRECATED}
+            check_write_options("S3Target", known, _OPTIONS)
         if upload not in ("at_close", "while_writing"):
             raise ConfigError(f'upload is "at_close" or "while_writing", not {upload!r}')
         self.format = get_default_format() if format is None else format

@@ -10,44 +10,35 @@ import argparse
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
+from ...client import Client
 from ...composition import connect, resolved
-from ..arguments import connection_settings, declare
+from ..arguments import connection_settings
 from ..output import DONE, FAILED, Output
-from ..places import s3_path
-from .access import access, region
 from .finding import Finding, Patient
-from .network import answers, certificate, clock, find_address, proxy_and_tls, reach
-from .quirks import addressing, checksums, lines_to_paste, orphans
-from .scratch import reads, writes
-from .setup import identity, keys, luigi_cfg, settings_in_use
+from .network import answers, certificate, clock, find_address, keys, luigi_cfg, proxy_and_tls, reach, settings_in_use
+from .scratch import checksums, reads, writes
+from .store import access, addressing, identity, lines_to_paste, orphans, region
 
 Step = Callable[[Patient], "Finding | None"]
 
 
-def doctor(parser: argparse.ArgumentParser) -> None:
-    declare(
-        parser,
-        "Find out what is wrong, from the settings to the permissions: each line is OK, fixed (it works all the same,\n"
-        "but should be set right), failed, or a note; what to do stands below it. Writes and removes one scratch key.",
-        [
-            "doctor s3://logs/2026/",
-            "doctor --luigi-cfg luigi.cfg s3://logs/        by the settings that the Luigi classes have",
-            "doctor --read-only s3://logs/                  write nothing",
-        ],
-    )
-    parser.add_argument("path", type=s3_path, metavar="s3://BUCKET/PREFIX")
-    parser.add_argument("--read-only", action="store_true", help="write nothing, not even the scratch key")
-    parser.set_defaults(run=_doctor)
+def doctor(client: Client, output: Output, options: argparse.Namespace) -> int:
+    """Find out what is wrong, from the settings to the permissions: each line is OK, fixed (it works all the same,
+    but should be set right), failed, or a note; what to do stands below it. Writes and removes one scratch key.
 
-
-def _doctor(options: argparse.Namespace) -> int:
+    examples:
+      s3target doctor s3://logs/2026/
+      s3target doctor --luigi-cfg luigi.cfg s3://logs/        by the settings that the Luigi classes have
+      s3target doctor --read-only s3://logs/                  write nothing
+    """
     arguments, origin = connection_settings(options)
     # Settled before anything is tried, so that what follows shows them as the user has them.
     settings = resolved(arguments, origin)
+    client.close()  # it has the patience of a job, STS included
     patience = {} if "max_attempts" in arguments else {"max_attempts": 2}
     with closing(connect(**arguments, **patience)) as client:
         patient = Patient(client, settings, options.path, read_only=options.read_only)
-        return report(examine(patient), Output(options))
+        return report(examine(patient), output)
 
 
 def report(findings: Generator[Finding, None, None], output: Output) -> int:

@@ -42,31 +42,39 @@ def doctor(client: Client, output: Output, options: argparse.Namespace) -> int:
 
 
 def report(findings: Generator[Finding, None, None], output: Output) -> int:
-    """Print each as it comes. The exit status: FAILED if any step failed."""
-    status = DONE
+    """Print each as it comes, and which failed. The exit status: FAILED if any step failed."""
+    failed = []
     with closing(findings):  # so that the scratch key goes, whatever ends us
         for finding in findings:
-            for line in [""] if output.json else finding.lines():
-                output.tell(line, finding._asdict())
+            _tell(finding, output)
             if finding.status == "failed":
-                status = FAILED
-    return status
+                failed.append(finding.step)
+    _tell(Finding("note", "in short", f"failed: {', '.join(failed)}" if failed else "all is well"), output)
+    return FAILED if failed else DONE
+
+
+def _tell(finding: Finding, output: Output) -> None:
+    for line in [""] if output.json else finding.lines():
+        output.tell(line, finding._asdict())
 
 
 def examine(patient: Patient) -> Generator[Finding, None, None]:
     """All steps in order, as far as they make sense."""
     yield from settings_in_use(patient)
     yield from luigi_cfg(patient)
+    reached = False
     credentials = yield from in_turn(patient, [keys])
     network = yield from in_turn(patient, [find_address, reach, proxy_and_tls, certificate, answers, clock])
     if credentials and network:
         yield from in_turn(patient, [identity])
-        if (yield from access(patient)):
-            yield from in_turn(patient, [region])
-            yield from reads(patient) if patient.read_only else writes(patient)
-            for step in (checksums, addressing, orphans):
-                yield from in_turn(patient, [step])
-    yield from lines_to_paste(patient)
+        reached = yield from access(patient)
+    if reached:
+        yield from in_turn(patient, [region])
+        yield from reads(patient) if patient.read_only else writes(patient)
+        for step in (checksums, addressing, orphans):
+            yield from in_turn(patient, [step])
+    if reached or patient.advice:  # settings that do not work are not to be copied
+        yield from lines_to_paste(patient)
 
 
 def in_turn(patient: Patient, steps: Sequence[Step]) -> Generator[Finding, None, bool]:

@@ -80,7 +80,7 @@ def writes(patient: Patient) -> Iterator[Finding]:
     """The steps that need the permission to write, or, without it, those that only read."""
     scratch = Scratch(patient)
     try:
-        yield (put := attempt("put", "s3:PutObject", partial(_put, scratch)))
+        yield (put := attempt("put", "s3:PutObject (if that is meant: --read-only)", partial(_put, scratch)))
         if put.status == "failed":
             yield from reads(patient)
             return

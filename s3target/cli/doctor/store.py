@@ -8,7 +8,7 @@ the signature nor the Authorization header is part of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from itertools import zip_longest
 
 from ...client import Client
@@ -78,7 +78,10 @@ def _named(patient: Patient, error: ServiceError) -> Finding:
     step, remedy = _NAMED.get(error.code or "", ("list", ""))
     text = str(error)
     if error.code == "SignatureDoesNotMatch" and patient.recorder.last is not None:
-        text = f"{text}\n{compare(patient.recorder.last, error.details)}"
+        ours, theirs = ours_of(patient.recorder.last), error.details.get("CanonicalRequest", "")
+        if theirs and first_difference(ours, theirs):
+            step, remedy = "signature", "a proxy or load balancer changes requests; have it pass this line on as it is"
+        text = f"{text}\n{compare(ours, theirs)}"
     return Finding("failed", step, text, remedy)
 
 
@@ -122,10 +125,8 @@ def identity(patient: Patient) -> Finding | None:
 _TOKEN = "x-amz-security-token"  # noqa: S105 - the name of a header
 
 
-def compare(request: Request, details: Mapping[str, str]) -> str:
-    """request: as it went out. details: of the store's SignatureDoesNotMatch."""
-    ours = ours_of(request)
-    theirs = details.get("CanonicalRequest", "")
+def compare(ours: str, theirs: str) -> str:
+    """Canonical requests: as it went out, and of the store's SignatureDoesNotMatch, "" if it does not tell."""
     shown = "we signed this canonical request:\n" + "\n".join(f"  {line}" for line in ours.split("\n"))
     if not theirs:
         return f"{shown}\nthe store does not tell its own, so it cannot be compared"

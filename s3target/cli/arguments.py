@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Protocol
 
 from ..errors import ConfigError
+from .output import columns
 from .places import bucket_path, place, s3_path
 
 LUIGI_CFG = "luigi.cfg [s3]"
@@ -91,6 +93,12 @@ _STORE = "--endpoint-url --region --profile --no-sign-request --ca-bundle --no-v
 _COPY = "-n/--dry-run --exclude --jobs --set"
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        # argparse loads shutil, and all compressors with it, to ask how wide the terminal is.
+        super().__init__(prog, width=columns(sys.stdout) - 2)
+
+
 class _Takes(Protocol):
     def add_argument(self, *names: str, **how: Any) -> Any: ...
 
@@ -103,7 +111,7 @@ def make_parser(name: str, module: str, about: str, arguments: str, store: bool)
         prog=f"s3target {name}",
         description=description,
         epilog=f"examples:{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     if "places" in arguments:

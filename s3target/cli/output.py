@@ -237,8 +237,7 @@ class Bar:
             self._draw()
 
     def _draw(self) -> None:
-        columns = self._columns or _columns_of(self._stream)
-        line = self.line()[: columns - 1]
+        line = self.line()[: (self._columns or columns(self._stream)) - 1]
         self._stream.write(f"\r{line.ljust(self._drawn)}")
         self._stream.flush()
         self._drawn = len(line)
@@ -264,7 +263,8 @@ class Bar:
         return f"{int(share * 100):3d}% [{filled.ljust(_BAR_WIDTH, '-')}] {sizes}, {speed}{left}"
 
 
-def _columns_of(stream: TextIO) -> int:
+def columns(stream: TextIO) -> int:
+    """Of the terminal; 80 of what is none."""
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):

@@ -15,6 +15,7 @@ from itertools import chain
 from ..client import Client
 from ..errors import ConfigError, S3Error
 from ..filesystem import FOLDER_MARKER, S3Path
+from ..globs import literal_directory
 from ..protocol.operations.objects import ObjectInfo
 from ..protocol.options import COPY, UPLOAD, check
 from .arguments import pair
@@ -25,10 +26,8 @@ from .places import (
     Stdio,
     excluded,
     file_name,
-    folder_of,
     in_folder,
     is_pattern,
-    literal_beginning,
     matching,
 )
 from .transfers import Item, Job, Manner, Refused, Transfers
@@ -124,7 +123,7 @@ class _Plan:
             found = matching(self._client, source)
             # A pattern that fits what it makes would go on for ever.
             entries = (entry for entry in found if not self._is_made(entry))
-            yield from self._several(source, entries, folder_of(literal_beginning(source.key)))
+            yield from self._several(source, entries, literal_directory(source.key))
         elif self._recursive:
             yield from self._several(source, in_folder(self._client, source), source.below)
         elif _is_folder(source):

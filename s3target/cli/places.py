@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ..client import Client
 from ..errors import ConfigError, NoSuchKey
 from ..filesystem import FileSystem, S3Path, parse_path
+from ..globs import is_glob, literal_prefix
 from ..protocol.operations.objects import ObjectInfo
 
 
@@ -65,17 +66,9 @@ def bucket_path(text: str) -> S3Path:
     return path
 
 
-_WILD = re.compile(r"[*?[]")
-
-
 def is_pattern(path: S3Path, raw: bool = False) -> bool:
     """Whether its key has wildcards. raw: they are characters like any other."""
-    return not raw and _WILD.search(path.key) is not None
-
-
-def literal_beginning(key: str) -> str:
-    """What stands before the first wildcard of a key."""
-    return _WILD.split(key, maxsplit=1)[0]
+    return not raw and is_glob(path)
 
 
 def folder_of(key: str) -> str:
@@ -86,7 +79,7 @@ def folder_of(key: str) -> str:
 def matching(client: Client, pattern: S3Path) -> Iterator[ObjectInfo]:
     """The objects that a path with wildcards names."""
     fits = re.compile(fnmatch.translate(pattern.key)).match
-    for page in FileSystem(client).pages(pattern.bucket, literal_beginning(pattern.key)):
+    for page in FileSystem(client).pages(pattern.bucket, literal_prefix(pattern.key)):
         names = page.objects.keys
         yield from (page.objects[number] for number, name in enumerate(names) if fits(name))
 

@@ -164,6 +164,7 @@ class Client:
         self._sleep(self.policy.delay(retries, Retry(error), self._random()))
 
     def close(self) -> None:
+        """Close its idle connections. It can go on to be used."""
         self.transport.close()
 
     def __enter__(self) -> Client:

@@ -38,6 +38,10 @@ def connect(**arguments: Any) -> Client:
     aws_access_key_id, aws_secret_access_key, aws_session_token, profile_name, aws_role_arn, addressing_style,
     max_attempts, connect_timeout (seconds), ... What is not given comes from the environment, the profile, or a
     default. Nothing is sent yet. ConfigError for a name or value that cannot be right.
+
+    >>> connect(regoin_name="eu-west-1")
+    Traceback (most recent call last):
+    s3target.errors.ConfigError: this package knows no setting 'regoin_name'; did you mean region_name?
     """
     profiles = Profiles.load(os.environ)
     return compose(resolve(arguments, os.environ, profiles), os.environ, profiles)

@@ -71,6 +71,9 @@ def parse_path(path: Any) -> S3Path:
 
     A pathlib path of "s3://bucket/key", which it has made "s3:/bucket/key" of, means the same. ConfigError if it is no
     such path, or the key is longer than S3 allows.
+
+    >>> parse_path("s3a://logs/2026/a b.gz")
+    S3Path(bucket='logs', key='2026/a b.gz')
     """
     text = path if type(path) is str else path_text(path)
     scheme, mark, rest = text.partition("://")
@@ -109,7 +112,13 @@ def _utc(moment: datetime) -> datetime:
 
 
 class FileSystem:
-    """Paths to meanings, over one client. Thread-safe. Every method raises S3Error of errors.py."""
+    """Paths to meanings, over one client. Thread-safe. Every method raises S3Error of errors.py.
+
+    >>> from s3target import connect
+    >>> with connect() as client:
+    ...     FileSystem(client).exists(parse_path("s3://bucket/nothing"))
+    False
+    """
 
     def __init__(self, client: Client) -> None:
         self.client = client

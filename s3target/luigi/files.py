@@ -63,6 +63,7 @@ class AtomicS3File(AtomicLocalFile):
 
     @property
     def tmp_path(self) -> str:
+        """Where the content waits for its commit."""
         return str(self._temporary.name)
 
     def generate_tmp_path(self, path: str) -> str:
@@ -72,6 +73,7 @@ class AtomicS3File(AtomicLocalFile):
         return tmp_path
 
     def move_to_final_destination(self) -> None:
+        """The commit: upload what was written."""
         with _first_come(self.path):
             self.s3_client.put_multipart(self.tmp_path, self.path, **self.s3_options)
 

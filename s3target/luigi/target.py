@@ -30,7 +30,12 @@ _OPTIONS = UPLOAD | {"part_size"}
 
 
 class S3Target(FileSystemTarget):
-    """An object on S3 as a task's output or input.
+    """An object on S3 as a task's output or input. It appears at its key whole, when the file is closed, or not at all.
+
+    >>> with S3Target("s3://bucket/report.csv", ContentType="text/csv").open("w") as file:
+    ...     _ = file.write("region,sales")
+    >>> S3Target("s3://bucket/report.csv").exists()
+    True
 
     path: s3://bucket/key, text or a pathlib path; s3a:// and s3n:// mean the same. Wildcards in it mean themselves.
     format: of luigi.format, text by default.

@@ -39,6 +39,10 @@ def _document(markup: str) -> Answer:
     return Answer(200, {"content-type": "application/xml"}, f'<?xml version="1.0"?>\n{markup}'.encode())
 
 
+def _timestamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(seconds))
+
+
 @dataclass
 class Stored:
     content: bytes
@@ -55,6 +59,7 @@ class Upload:
     key: str
     headers: dict[str, str]
     parts: dict[int, bytes] = field(default_factory=dict)
+    begun: float = field(default_factory=time.time)
 
 
 class MemoryS3:
@@ -162,9 +167,8 @@ class MemoryS3:
 
     def _entry(self, key: str) -> str:
         stored = self.objects[key]
-        modified = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(stored.modified))
         return (
-            f"<Contents><Key>{quote(key)}</Key><LastModified>{modified}</LastModified>"
+            f"<Contents><Key>{quote(key)}</Key><LastModified>{_timestamp(stored.modified)}</LastModified>"
             f"<ETag>&quot;{stored.e_tag}&quot;</ETag><Size>{len(stored.content)}</Size>"
             f"<StorageClass>STANDARD</StorageClass></Contents>"
         )
@@ -230,8 +234,9 @@ class MemoryS3:
     def _ListMultipartUploads(self, asked: Asked) -> Answer:
         entries = "".join(
             f"<Upload><Key>{quote(upload.key)}</Key><UploadId>{upload_id}</UploadId>"
-            f"<Initiated>2026-11-22T00:00:00Z</Initiated></Upload>"
+            f"<Initiated>{_timestamp(upload.begun)}</Initiated></Upload>"
             for upload_id, upload in self.uploads.items()
+            if upload.key.startswith(asked.arguments.get("prefix", ""))
         )
         return _document(
             f"<ListMultipartUploadsResult><EncodingType>url</EncodingType>{entries}</ListMultipartUploadsResult>"

@@ -180,7 +180,10 @@ class MemoryS3:
         source = self._source(asked)
         if source is None:
             return refusal(404, "NoSuchKey")
-        copied = self.put(asked.key, source.content, dict(source.headers))
+        if self._condition_fails(asked):
+            return refusal(412, "PreconditionFailed")
+        replaced = asked.headers.get("x-amz-metadata-directive") == "REPLACE"
+        copied = self.put(asked.key, source.content, self._kept(asked) if replaced else dict(source.headers))
         return _document(f"<CopyObjectResult><ETag>&quot;{copied.e_tag}&quot;</ETag></CopyObjectResult>")
 
     def _CreateMultipartUpload(self, asked: Asked) -> Answer:

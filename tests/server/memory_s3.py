@@ -157,13 +157,25 @@ class MemoryS3:
         after = arguments.get("continuation-token", "")
         keys = sorted(key for key in self.objects if key.startswith(arguments.get("prefix", "")) and key > after)
         page = keys[: min(self.page_size, int(arguments.get("max-keys", "1000")))]
-        entries = "".join(map(self._entry, page))
+        entries = "".join(map(self._entry, page)) if not arguments.get("delimiter") else self._grouped(page, arguments)
         more = f"<NextContinuationToken>{quote(page[-1])}</NextContinuationToken>" if len(page) < len(keys) else ""
         truncated = "true" if more else "false"
         return _document(
             f"<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>{truncated}</IsTruncated>"
             f"{more}{entries}</ListBucketResult>"
         )
+
+    def _grouped(self, keys: list[str], arguments: dict[str, str]) -> str:
+        """Of a page, and so a prefix may be told by two pages: clients have to bear that."""
+        skip, groups, entries = len(arguments.get("prefix", "")), [], []
+        for key in keys:
+            name, mark, _ = key[skip:].partition(arguments["delimiter"])
+            if not mark:
+                entries.append(self._entry(key))
+            elif (group := key[:skip] + name + mark) not in groups:
+                groups.append(group)
+        told = "".join(f"<CommonPrefixes><Prefix>{quote(group)}</Prefix></CommonPrefixes>" for group in groups)
+        return "".join(entries) + told
 
     def _entry(self, key: str) -> str:
         stored = self.objects[key]

@@ -110,12 +110,12 @@ def compose(settings: Settings, environ: Mapping[str, str], profiles: Profiles) 
 
 
 def _transport_options(settings: Settings, environ: Mapping[str, str]) -> TransportOptions:
-    proxies = settings["proxies"]
+    proxies, longest = settings["proxies"], settings["deadline"] or float("inf")
     if proxies is None:
         proxies = _environment_proxies() if environ is os.environ else environment_proxies(environ)
     return TransportOptions(
-        connect_timeout=settings["connect_timeout"],
-        read_timeout=settings["read_timeout"],
+        connect_timeout=min(settings["connect_timeout"], longest),
+        read_timeout=min(settings["read_timeout"], longest),
         verify=settings["verify"],
         client_certificate=settings["client_certificate"],
         proxies=proxies,

@@ -29,6 +29,7 @@ from .protocol.operations.objects import (
 from .protocol.options import ExtraArgs, headers_for
 from .protocol.xml import expressible
 from .transfer.copy import copy
+from .transfer.marks import mark
 from .transfer.once import insist
 from .transfer.plan import Progress, TransferOptions
 from .transfer.workers import Meter, Workers, run_all
@@ -181,7 +182,7 @@ class FileSystem:
     def write(self, path: S3Path, content: bytes, extra_args: ExtraArgs = _NO_ARGS) -> WrittenObject:
         """One PutObject of bytes in memory. ConfigError if nothing may be overwritten and the store ignores that."""
         insist(self.client, path.bucket, path.key, extra_args)
-        headers = headers_for("PutObject", extra_args)
+        headers = {**headers_for("PutObject", extra_args), **mark(extra_args)}
         return self.client.call(PutObject(path.bucket, path.key, BytesBody(content), headers))
 
     def remove(self, path: S3Path) -> None:

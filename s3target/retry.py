@@ -169,7 +169,8 @@ def _retry_after(headers: Headers) -> float | None:
 class RetryPolicy:
     """How often and how fast. All times in seconds. ConfigError if it allows no attempt at all.
 
-    max_attempts counts the first one too. deadline bounds one call with all its attempts and pauses; None: no bound.
+    max_attempts counts the first one too. deadline: no attempt is begun, nor a document read on, once a call
+    has taken so long; None: no bound.
     adaptive: once the store has asked to slow down, requests are sent no faster than it takes them, see SendRate.
     """
 

@@ -22,7 +22,9 @@ from ..protocol.operations.multipart import (
     Part,
 )
 from ..protocol.operations.objects import WrittenObject
+from ..protocol.operations.traces import MARK
 from ..protocol.options import ExtraArgs, headers_for
+from .marks import mark
 from .workers import Stopped
 
 _log = logging.getLogger("s3target.transfer")
@@ -38,7 +40,8 @@ class MultipartUpload:
         self._client = client
         self.bucket, self.key = bucket, key
         self._extra_args = extra_args
-        self._create = CreateMultipartUpload(bucket, key, headers)
+        self._mark = mark(extra_args)
+        self._create = CreateMultipartUpload(bucket, key, {**headers, **self._mark})
         self._completed = self._aborted = False
         self.upload_id = ""
 
@@ -65,9 +68,9 @@ class MultipartUpload:
 
     def complete(self, parts: Iterable[Part], headers: Headers = _NO_HEADERS) -> WrittenObject:
         """Make the object of these parts, in this order."""
-        own = headers_for("CompleteMultipartUpload", self._extra_args)
-        operation = CompleteMultipartUpload(self.bucket, self.key, self.upload_id, tuple(parts), {**own, **headers})
-        written = self._client.call(operation)
+        headers = {**headers_for("CompleteMultipartUpload", self._extra_args), **headers}
+        place = self.bucket, self.key, self.upload_id
+        written = self._client.call(CompleteMultipartUpload(*place, tuple(parts), headers, self._mark.get(MARK, "")))
         self._completed = True
         return written
 

@@ -18,6 +18,7 @@ from ..protocol.messages import BytesBody, Headers
 from ..protocol.operations.multipart import UploadPart
 from ..protocol.operations.objects import CopyObject, CopySource, DeleteObject, PutObject
 from ..protocol.options import ExtraArgs, headers_for
+from .marks import is_conditional
 from .multipart import MultipartUpload
 
 _AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazonaws.eu")
@@ -27,11 +28,6 @@ _ROOM = 960
 _NEEDED = ("ACL", "GrantFullControl", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext", "RequestPayer")
 """Options that a bucket may insist on. No others: a scratch object that is locked could not be removed."""
 _log = logging.getLogger("s3target.transfer")
-
-
-def is_conditional(extra_args: ExtraArgs) -> bool:
-    """Whether what is written must not overwrite anything."""
-    return str(extra_args.get("IfNoneMatch")) == "*"
 
 
 def insist(client: Client, bucket: str, key: str, extra_args: ExtraArgs, operation: str = "PutObject") -> None:

@@ -18,8 +18,8 @@ from ..protocol.messages import Headers
 from ..protocol.operations.multipart import Part, UploadPartCopy
 from ..protocol.operations.objects import ByteRange, CopyObject, CopySource, HeadObject, ObjectInfo, WrittenObject
 from ..protocol.operations.tagging import GetObjectTagging, Tags
-from ..protocol.options import ExtraArgs, headers_for, source_headers
-from .multipart import MultipartUpload
+from ..protocol.options import headers_for, source_headers
+from .multipart import MultipartUpload, known
 from .once import insist
 from .plan import MAX_SINGLE, PartRange, TransferOptions, part_ranges, part_size_for, threads_for
 from .workers import Meter, run_all
@@ -68,21 +68,10 @@ def _at_once(
     client: Client, source: CopySource, bucket: str, key: str, info: ObjectInfo, options: TransferOptions
 ) -> WrittenObject:
     insist(client, bucket, key, options.extra_args, "CopyObject")
-    written = client.call(CopyObject(source, bucket, key, headers_for("CopyObject", options.extra_args)))
+    operation = CopyObject(source, bucket, key, headers_for("CopyObject", options.extra_args))
+    written = client.call(operation)
     Meter(options.progress, info.size).add(info.size)
-    return _known(client, bucket, key, info.size, written, options.extra_args)
-
-
-def _known(
-    client: Client, bucket: str, key: str, size: int, written: WrittenObject, extra_args: ExtraArgs
-) -> WrittenObject:
-    """written, with its ETag: a store that does not tell it is asked, and then for the size as well."""
-    if written.e_tag:
-        return written
-    there = client.call(HeadObject(bucket, key, headers_for("HeadObject", extra_args), written.version_id))
-    if there.size != size:
-        raise ObjectChanged(f"the copy at s3://{bucket}/{key} has {there.size} bytes and not {size}; copy it again")
-    return written._replace(e_tag=there.e_tag)
+    return known(client, operation, written, info.size, options.extra_args)
 
 
 class _Copy:
@@ -113,8 +102,7 @@ class _Copy:
                     raise
                 source = f"s3://{self._source.bucket}/{self._source.key}"
                 raise ObjectChanged(f"{source} was replaced while it was being copied; try again") from error
-            written = parted.complete(parts)
-        return _known(self._client, self._bucket, self._key, size, written, extra_args)
+            return parted.complete(parts)
 
     def _part(self, parted: MultipartUpload, part: PartRange, guard: Headers, meter: Meter) -> Part:
         byte_range = ByteRange(part.offset, part.offset + part.length - 1)

@@ -15,7 +15,7 @@ from s3target.luigi import S3Client, S3FlagTarget, S3Target
 from s3target.luigi.client import FileNotFoundException, InvalidDeleteException
 from servers.signed import request
 from servers.store import Store
-from stores import needs
+from stores import needs, over
 
 ROW = "größe\t1\n"
 
@@ -155,7 +155,7 @@ class Copied(luigi.Task):
             file.write(ROW)
 
 
-@pytest.mark.parametrize("store", ["moto", "seaweedfs-tls"], indirect=True)
+@over("moto", "seaweedfs-tls", "rclone", "ceph-tls", "swift-tls")
 def test_luigi_runs_tasks_over_it(store: Store, bucket: str) -> None:
     """Two tasks, scheduled locally; done again, they are complete."""
     tasks = [Copied(path=f"s3://{bucket}/{name}", settings=settings_for(store)) for name in "ab"]

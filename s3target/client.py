@@ -38,6 +38,7 @@ from .retry import (
     unreadable,
 )
 from .statistics import CountedStream, Counters, Statistics
+from .stores import UNKNOWN, Store
 
 _log = logging.getLogger("s3target.client")
 _FREE_RETRIES = 16
@@ -79,8 +80,8 @@ class Client:
     """Sends operations to one store.
 
     payload_signing: see checksum.seal(). checksums: of what is sent are given where they need not be. validation: those
-    of what is read are asked for. clock: seconds since 1970. All that varies in tests is an argument. proven: what its
-    users have found out about the store and need not ask again.
+    of what is read are asked for. store: what is known of it beforehand. clock: seconds since 1970. All that varies in
+    tests is an argument. proven: what its users have found out about the store and need not ask again.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Client:
         payload_signing: bool | None = None,
         checksums: bool = True,
         validation: bool = True,
+        store: Store = UNKNOWN,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = _random,
@@ -104,6 +106,7 @@ class Client:
         self.payload_signing = payload_signing
         self.checksums = checksums
         self.validation = validation
+        self.store = store
         self._clock, self._sleep, self._random = clock, sleep, random
         self.proven: set[object] = set()
         self._quota = RetryQuota()

@@ -22,6 +22,7 @@ from .protocol.operations.base import Fixed, Locator
 from .protocol.operations.sts import AssumeRole
 from .retry import RetryPolicy
 from .settings import Settings, resolve
+from .stores import STORES, UNKNOWN
 from .transport import HttpTransport, TransportOptions, environment_proxies
 from .value import replace
 
@@ -106,6 +107,7 @@ def compose(settings: Settings, environ: Mapping[str, str], profiles: Profiles) 
         payload_signing=settings["payload_signing_enabled"],
         checksums=settings["request_checksum_calculation"] == "when_supported",
         validation=settings["response_checksum_validation"] == "when_supported",
+        store=STORES[settings["store"]] if settings["store"] else UNKNOWN,
     )
 
 

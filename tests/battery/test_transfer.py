@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from s3target.cli.uploads import pending
+from s3target.cli.removing import pending
 
 from connected import Counting, count
 from s3target import ConfigError, ConnectionDropped, NoSuchKey, NotFound, ObjectChanged

@@ -29,6 +29,7 @@ from .protocol.operations.objects import (
 from .protocol.options import ExtraArgs, headers_for
 from .protocol.xml import expressible
 from .transfer.copy import copy
+from .transfer.marks import mark
 from .transfer.once import insist
 from .transfer.plan import Progress, TransferOptions
 from .transfer.workers import Meter, Workers, run_all
@@ -71,15 +72,18 @@ def parse_path(path: Any) -> S3Path:
 
     A pathlib path of "s3://bucket/key", which it has made "s3:/bucket/key" of, means the same. ConfigError if it is no
     such path, or the key is longer than S3 allows.
+
+    >>> parse_path("s3a://logs/2026/a b.gz")
+    S3Path(bucket='logs', key='2026/a b.gz')
     """
-    text = path_text(path)
+    text = path if type(path) is str else path_text(path)
     scheme, mark, rest = text.partition("://")
-    if not mark or scheme.lower() not in SCHEMES:
+    if not mark or (scheme not in SCHEMES and scheme.lower() not in SCHEMES):
         raise ConfigError(f"{text!r} is no S3 path; write s3://bucket/key")
     bucket, _, key = rest.partition("/")
     if not bucket:
         raise ConfigError(f"{text!r} names no bucket; write s3://bucket/key")
-    if len(key.encode(errors="surrogatepass")) > MAX_KEY_SIZE:
+    if len(key) > MAX_KEY_SIZE // 4 and len(key.encode(errors="surrogatepass")) > MAX_KEY_SIZE:
         raise ConfigError(f"the key of {text[:60]!r}... has over {MAX_KEY_SIZE} bytes, the most S3 takes")
     return S3Path(bucket, key)
 
@@ -109,7 +113,13 @@ def _utc(moment: datetime) -> datetime:
 
 
 class FileSystem:
-    """Paths to meanings, over one client. Thread-safe. Every method raises S3Error of errors.py."""
+    """Paths to meanings, over one client. Thread-safe. Every method raises S3Error of errors.py.
+
+    >>> from s3target import connect
+    >>> with connect() as client:
+    ...     FileSystem(client).exists(parse_path("s3://bucket/nothing"))
+    False
+    """
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -172,7 +182,7 @@ class FileSystem:
     def write(self, path: S3Path, content: bytes, extra_args: ExtraArgs = _NO_ARGS) -> WrittenObject:
         """One PutObject of bytes in memory. ConfigError if nothing may be overwritten and the store ignores that."""
         insist(self.client, path.bucket, path.key, extra_args)
-        headers = headers_for("PutObject", extra_args)
+        headers = {**headers_for("PutObject", extra_args), **mark(extra_args)}
         return self.client.call(PutObject(path.bucket, path.key, BytesBody(content), headers))
 
     def remove(self, path: S3Path) -> None:

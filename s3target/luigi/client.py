@@ -44,6 +44,11 @@ _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 class S3Client(FileSystem):
     """S3 as a Luigi file system.
 
+    >>> client = S3Client()
+    >>> client.put_string("region,sales", "s3://bucket/reports/north.csv")
+    >>> list(client.listdir("s3://bucket/reports"))
+    ['s3://bucket/reports/north.csv']
+
     Arguments are the settings of connect(), most of them boto3's; what is not given comes from the [s3] section of
     luigi.cfg, then from environment and profile. Clients of one configuration share their connections and credentials.
     An unknown argument raises DeprecatedBotoClientException (a ValueError) at once.

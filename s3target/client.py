@@ -38,6 +38,7 @@ from .retry import (
     unreadable,
 )
 from .statistics import CountedStream, Counters, Statistics
+from .stores import UNKNOWN, Store
 
 _log = logging.getLogger("s3target.client")
 _FREE_RETRIES = 16
@@ -79,8 +80,8 @@ class Client:
     """Sends operations to one store.
 
     payload_signing: see checksum.seal(). checksums: of what is sent are given where they need not be. validation: those
-    of what is read are asked for. clock: seconds since 1970. All that varies in tests is an argument. proven: what its
-    users have found out about the store and need not ask again.
+    of what is read are asked for. store: what is known of it beforehand. clock: seconds since 1970. All that varies in
+    tests is an argument. proven: what its users have found out about the store and need not ask again.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Client:
         payload_signing: bool | None = None,
         checksums: bool = True,
         validation: bool = True,
+        store: Store = UNKNOWN,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = _random,
@@ -104,6 +106,7 @@ class Client:
         self.payload_signing = payload_signing
         self.checksums = checksums
         self.validation = validation
+        self.store = store
         self._clock, self._sleep, self._random = clock, sleep, random
         self.proven: set[object] = set()
         self._quota = RetryQuota()
@@ -167,6 +170,7 @@ class Client:
         self._sleep(self.policy.delay(retries, Retry(error), self._random()))
 
     def close(self) -> None:
+        """Close its idle connections. It can go on to be used."""
         self.transport.close()
 
     def __enter__(self) -> Client:
@@ -206,11 +210,11 @@ class Client:
         response, begun = None, time.perf_counter()
         try:
             response = self.transport.send(request)
-            if operation.streams and response.status < 300 and response.stream is not None:
-                counted = CountedStream(response.stream, self._counters)
-                response = Response(response.status, response.headers, b"", counted)
-            else:
-                response = _with_content(response, operation.max_reply, self.policy.deadline or _LONGEST)
+            if operation.streams and response.status < 300:
+                response = _streaming(response, self._counters)
+            elif response.stream is not None:
+                longest = self.policy.deadline or _LONGEST
+                response = _with_content(response, response.stream, operation.max_reply, longest)
             return response
         except TransportError as error:
             return error
@@ -314,12 +318,14 @@ class _Call:
         return not known
 
 
-def _with_content(response: Response, limit: int, seconds: float) -> Response:
+def _streaming(response: Response, counters: Counters) -> Response:
+    """response with its body to be read, which is counted then."""
+    return Response(response.status, response.headers, b"", CountedStream(response.reader(), counters))
+
+
+def _with_content(response: Response, stream: Stream, limit: int, seconds: float) -> Response:
     """response with its whole body read. BadResponse if that is over `limit` bytes or takes longer than `seconds`; an
     error without end counts by its status alone."""
-    stream = response.stream
-    if stream is None:
-        return response
     failed = response.status >= 300
     limit = min(limit, _ERROR_LIMIT) if failed else limit
     try:
@@ -330,7 +336,7 @@ def _with_content(response: Response, limit: int, seconds: float) -> Response:
             raise BadResponse(f"an answer of over {limit} bytes where a short document belongs")
     finally:
         stream.close()
-    return response._replace(content=content[:limit], stream=None)
+    return Response(response.status, response.headers, content[:limit])
 
 
 def _joined(stream: Stream, pieces: list[bytes], limit: int, seconds: float) -> bytes:

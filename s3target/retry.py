@@ -83,6 +83,7 @@ class Fail(NamedTuple):
     error: S3Error
 
 
+_ACCEPT = Accept()
 Verdict = Accept | Retry | Redirect | RenewCredentials | AdjustClock | Fail
 
 
@@ -92,7 +93,7 @@ def judge(operation: Operation[object], outcome: Response | TransportError, now:
         stale = isinstance(outcome, ConnectionDropped) and outcome.reused
         return Retry(outcome, free=stale)
     if 200 <= outcome.status < 300 and not _error_in_200(operation, outcome):
-        return Accept()
+        return _ACCEPT
     error = service_error(operation, outcome)
     if operation.bucket and _is_redirect(error, outcome.headers):
         return Redirect(error, redirected_region(outcome.status, outcome.headers, error.code or "", error.details))

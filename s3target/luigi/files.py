@@ -75,6 +75,7 @@ class AtomicS3File(AtomicLocalFile):
 
     @property
     def tmp_path(self) -> str:
+        """Where the content waits for its commit."""
         return str(self._temporary.name)
 
     def generate_tmp_path(self, path: str) -> str:
@@ -84,6 +85,7 @@ class AtomicS3File(AtomicLocalFile):
         return tmp_path
 
     def move_to_final_destination(self) -> None:
+        """The commit: upload what was written."""
         with _first_come(self.path):
             self.s3_client.put_multipart(self.tmp_path, self.path, **self.s3_options)
 
@@ -217,6 +219,8 @@ class ReadableS3File(io.BufferedReader):
     one without using it, as io.TextIOWrapper of Python 3.10 does, must not set a pipe going that takes the bytes.
     """
 
+    closed = False  # io.TextIOWrapper asks before each line, and io's own is slow to answer
+
     def __init__(self, s3_key: S3Key, *, for_program: bool = False) -> None:
         self.s3_key = s3_key
         self._for_program = for_program
@@ -237,7 +241,10 @@ class ReadableS3File(io.BufferedReader):
             if pipe is not None:
                 pipe.stop()
         finally:
-            super().close()
+            try:
+                super().close()
+            finally:
+                self.closed = True
 
     def seekable(self) -> bool:
         """False: Luigi's formats take a file for what it is, and this one is a stream."""

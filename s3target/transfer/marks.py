@@ -14,8 +14,8 @@ from ..protocol.options import ExtraArgs
 
 
 def is_conditional(extra_args: ExtraArgs) -> bool:
-    """Whether what is written must not overwrite anything."""
-    return str(extra_args.get("IfNoneMatch")) == "*"
+    """Whether what is written must not overwrite anything, or only what was seen."""
+    return str(extra_args.get("IfNoneMatch")) == "*" or bool(extra_args.get("IfMatch"))
 
 
 def mark(extra_args: ExtraArgs) -> Headers:

@@ -9,10 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credentials.fakes import Answer, real_http, serving, sources_of, write_home
-from s3target.credentials.container import Container
-from s3target.credentials.ini import read_sections
-from s3target.credentials.instance import Instance
-from s3target.credentials.profiles import Profiles
+from s3target.credentials.metadata import Container, Instance
+from s3target.credentials.profiles import Profiles, read_sections
 from s3target.credentials.provider import Passed
 from s3target.errors import ConfigError, S3Error
 

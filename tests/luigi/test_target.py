@@ -417,11 +417,23 @@ def test_progress_is_told_both_ways(make: Make) -> None:
 
 
 @pytest.mark.parametrize("name", ["encrypt_key", "host"])
-@pytest.mark.parametrize("kind", [S3Target, S3Client])
-def test_arguments_of_boto_2_are_told_apart(kind: Callable[..., object], name: str) -> None:
+def test_arguments_of_boto_2_are_told_apart(name: str) -> None:
     """DeprecatedBotoClientException at once, saying what to write instead."""
     with pytest.raises(DeprecatedBotoClientException, match=f"{name} is an argument of boto 2; "):
-        kind(**({"path": "s3://bucket/key"} if kind is S3Target else {}), **{name: True})
+        S3Client(**{name: True})
+
+
+@pytest.mark.parametrize("upload", ["at_close", "while_writing"])
+@pytest.mark.parametrize("name", ["encrypt_key", "host"])
+def test_a_target_with_an_argument_of_boto_2_can_be_read(make: Make, keys: Keys, name: str, upload: str) -> None:
+    """As with luigi.contrib.s3: all goes well until something is to be written."""
+    target = make(upload=upload, **{name: True})
+    assert not target.exists()
+    with pytest.raises(FileNotFoundException):
+        target.open()
+    with pytest.raises(DeprecatedBotoClientException, match=f"{name} is an argument of boto 2; "):
+        target.open("w")
+    assert keys() == []
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,9 @@ from ..protocol.operations.multipart import (
     Part,
 )
 from ..protocol.operations.objects import HeadObject, WrittenObject
+from ..protocol.operations.traces import MARK
 from ..protocol.options import ExtraArgs, headers_for
+from .marks import mark
 from .workers import Stopped
 
 _log = logging.getLogger("s3target.transfer")
@@ -38,7 +40,8 @@ class MultipartUpload:
         self._client = client
         self.bucket, self.key = bucket, key
         self._extra_args = extra_args
-        self._create = CreateMultipartUpload(bucket, key, headers)
+        self._mark = mark(extra_args)
+        self._create = CreateMultipartUpload(bucket, key, {**headers, **self._mark})
         self._completed = self._aborted = False
         self.upload_id = ""
 
@@ -65,8 +68,9 @@ class MultipartUpload:
 
     def complete(self, parts: Iterable[Part], headers: Headers = _NO_HEADERS) -> WrittenObject:
         """Make the object of these parts, in this order. The answer has its ETag, whether the store told it or not."""
-        own, used = headers_for("CompleteMultipartUpload", self._extra_args), tuple(parts)
-        operation = CompleteMultipartUpload(self.bucket, self.key, self.upload_id, used, {**own, **headers})
+        headers, used = {**headers_for("CompleteMultipartUpload", self._extra_args), **headers}, tuple(parts)
+        place = self.bucket, self.key, self.upload_id
+        operation = CompleteMultipartUpload(*place, used, headers, self._mark.get(MARK, ""))
         written = self._client.call(operation)
         self._completed = True
         return known(self._client, operation, written, sum(part.size for part in used), self._extra_args)

@@ -18,6 +18,7 @@ from ..protocol.messages import BytesBody, Headers
 from ..protocol.operations.multipart import UploadPart
 from ..protocol.operations.objects import CopyObject, CopySource, DeleteObject, PutObject
 from ..protocol.options import ExtraArgs, headers_for
+from .marks import is_conditional
 from .multipart import MultipartUpload
 
 _ONCE = {"if-none-match": "*"}
@@ -26,11 +27,6 @@ _ROOM = 960
 _NEEDED = ("ACL", "GrantFullControl", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext", "RequestPayer")
 """Options that a bucket may insist on. No others: a scratch object that is locked could not be removed."""
 _log = logging.getLogger("s3target.transfer")
-
-
-def is_conditional(extra_args: ExtraArgs) -> bool:
-    """Whether what is written must not overwrite anything, or only what was seen."""
-    return str(extra_args.get("IfNoneMatch")) == "*" or bool(extra_args.get("IfMatch"))
 
 
 def insist(client: Client, bucket: str, key: str, extra_args: ExtraArgs, operation: str = "PutObject") -> None:

@@ -33,6 +33,7 @@ from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import ExtraArgs, headers_for
 from ..value import dataclass, field, replace
+from .marks import mark
 from .multipart import MultipartUpload, declared_checksum
 from .once import insist
 from .plan import DEFAULT_PART, MAX_PART, MAX_PARTS, MIN_PART, Progress
@@ -310,7 +311,7 @@ class Writer(io.RawIOBase):
     def _put(self) -> WrittenObject:
         assert self._buffer is not None
         insist(self._client, self._bucket, self._key, self._options.extra_args)
-        headers = headers_for("PutObject", self._options.extra_args)
+        headers = {**headers_for("PutObject", self._options.extra_args), **mark(self._options.extra_args)}
         written = self._client.call(PutObject(self._bucket, self._key, self._buffer.body(), headers))
         self._meter.add(self._count)
         return written

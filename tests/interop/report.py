@@ -76,9 +76,8 @@ def _failures(results: Iterable[Result], package: str) -> str:
     for result in results:
         if result.package == package and result.error:
             lines.setdefault((result.store, _one_line(result.error)), []).append(result.name)
-    return (
-        "\n".join(f"- {store}: {'; '.join(names)}: `{error}`" for (store, error), names in lines.items()) or "Nothing."
-    )
+    told = [f"- {store}: {'; '.join(names)}: `{error}`" for (store, error), names in lines.items()]
+    return "\n".join(told) or "Nothing."
 
 
 def _one_line(error: str) -> str:

@@ -1,6 +1,6 @@
 """python tests/bench, or python -m bench with tests/ on the path: the benchmark. With "large" before the options, an
-object of many GiB goes there and back (large.py); with "soak", hours of work on a store that misbehaves (soak.py). --help
-says what can be chosen."""
+object of many GiB goes there and back (large.py); with "soak", hours of work on a store that misbehaves (soak.py).
+--help says what can be chosen."""
 
 from __future__ import annotations
 

@@ -95,14 +95,10 @@ def test_a_role_lasts_as_long_as_it_was_asked_to(store: Store) -> None:
 
 
 @over("seaweedfs", "seaweedfs-tls", "ceph", "ceph-tls")
-@pytest.mark.parametrize(
-    "wrong",
-    [{"aws_secret_access_key": "wrong"}, {"aws_role_arn": "arn:aws:iam::role/NotThere"}],
-    ids=["secret", "role"],
-)
-def test_a_role_that_is_refused_says_which(store: Store, bucket: str, wrong: dict[str, str]) -> None:
+@pytest.mark.parametrize("wrong", ["aws_secret_access_key", "aws_role_arn"])
+def test_a_role_that_is_refused_says_which(store: Store, bucket: str, wrong: str) -> None:
     """CredentialsError that names AssumeRole and the store's code; the work itself is not sent."""
-    with role_client(store, **wrong) as client:
+    with role_client(store, **{wrong: f"{store.role_arn}NotThere"}) as client:
         noting = Noting(client)
         with pytest.raises(CredentialsError, match="AssumeRole") as caught:
             client.call(GetObject(bucket, "k"))

@@ -81,7 +81,8 @@ def test_a_file_goes_up_and_comes_down(
     sha256 = write(tmp_path / "up", size)
     written = upload(client, str(tmp_path / "up"), bucket, "dir/key", options)
     methods = counting.methods()
-    assert methods == ({"PUT": 1} if parts == 1 else {"POST": 2, "PUT": parts})
+    asked = {"HEAD": 1} if store.kind == "ceph" else {}  # for the ETag
+    assert methods == ({"PUT": 1} if parts == 1 else {"POST": 2, "PUT": parts, **asked})
     assert written.e_tag.endswith(f"-{parts}") is (parts > 1)
     assert stored(store, bucket, "dir/key") == sha256
     counting.sent.clear()
@@ -223,7 +224,8 @@ def test_a_copy_is_the_same_object(store: Store, client: Client, bucket: str, tm
     for size in (0, 1, 5 * MIB + 1):
         sha256 = write(tmp_path / "up", size)
         upload(client, str(tmp_path / "up"), bucket, f"from {size}", BY_5_MIB)
-        written, told = copy(client, CopySource(bucket, f"from {size}"), bucket, f"to/{size}")
+        options = TransferOptions(5 * MIB, copy_threshold=5 * MIB)
+        written, told = copy(client, CopySource(bucket, f"from {size}"), bucket, f"to/{size}", options)
         assert told == size
         assert written.e_tag
         assert stored(store, bucket, f"to/{size}") == sha256

@@ -28,7 +28,7 @@ def text(results: Sequence[Result]) -> str:
         "# Server x capability",
         f"Python {platform.python_version()}; {versions}. Default settings on both sides. "
         "Written by `python tests/interop`.",
-        "Checks passed by s3target / by luigi.contrib.s3 on boto3, of how many; http, then https:",
+        "Checks passed by s3target / by luigi.contrib.s3 on boto3: by http, by https, of how many each.",
         summary(results),
         "What failed, by s3target:",
         _failures(results, OURS),
@@ -71,9 +71,13 @@ def _passed(results: Iterable[Result], package: str) -> int:
 
 
 def _failures(results: Iterable[Result], package: str) -> str:
-    failed = [result for result in results if result.package == package and result.error]
-    lines = [f"- {each.store}, {each.group}, {each.name}: `{_one_line(each.error)}`" for each in failed]
-    return "\n".join(lines) or "Nothing."
+    """A line for each store and error, with the checks that ended in it."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        if result.package == package and result.error:
+            lines.setdefault((result.store, _one_line(result.error)), []).append(result.name)
+    told = [f"- {store}: {'; '.join(names)}: `{error}`" for (store, error), names in lines.items()]
+    return "\n".join(told) or "Nothing."
 
 
 def _one_line(error: str) -> str:

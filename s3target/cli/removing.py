@@ -198,7 +198,10 @@ def uploads(client: Client, output: Output, options: argparse.Namespace) -> None
 def pending(client: Client, path: S3Path, age: float = 0, now: float | None = None) -> Iterator[Upload]:
     """The uploads below a prefix that were begun at least `age` seconds ago, page by page."""
     before = (time.time() if now is None else now) - age
-    page = client.call(ListMultipartUploads(path.bucket, path.key))
+    try:
+        page = client.call(ListMultipartUploads(path.bucket, path.key))
+    except NoSuchUpload:  # so rclone says that there is none
+        return
     while True:
         yield from (upload for upload in page.uploads if not age or upload.initiated.timestamp() <= before)
         if page.next_key_marker is None:

@@ -10,7 +10,7 @@ from ..settings import SETTINGS, check_names
 from .errors import DeprecatedBotoClientException
 
 WRITE_OPTIONS = UPLOAD | {"part_size", "progress"}
-_DEPRECATED = {
+DEPRECATED = {
     "encrypt_key": "say how to encrypt: ServerSideEncryption='AES256' (or 'aws:kms' with SSEKMSKeyId=)",
     "host": "name the region, region_name='us-west-1', or the store, endpoint_url='https://...'",
 }
@@ -19,7 +19,7 @@ _FOR_READING = DOWNLOAD & UPLOAD - {"IfMatch", "IfNoneMatch"}
 
 def check_deprecated(kwargs: ExtraArgs) -> None:
     """DeprecatedBotoClientException for an argument of boto 2."""
-    for name, advice in _DEPRECATED.items():
+    for name, advice in DEPRECATED.items():
         if name in kwargs:
             raise DeprecatedBotoClientException(f"{name} is an argument of boto 2; {advice}")
 

@@ -345,6 +345,18 @@ def test_only_the_first_may_write(make: Make) -> None:
     assert read(first) == "by default it is replaced"
 
 
+@pytest.mark.parametrize("upload", ["at_close", "while_writing"])
+def test_what_is_there_already_is_told_before_it_is_made(make: Make, client: S3Client, base: str, upload: str) -> None:
+    """By open("w") of overwrite=False, which saves the hours of a task. A directory is not in the way."""
+    written(make(), "first")
+    with pytest.raises(FileAlreadyExists, match="there already"):
+        make(overwrite=False, upload=upload).open("w")
+    make().remove()
+    client.put_string("x", f"{base}/target/below")
+    written(make(overwrite=False, upload=upload), "second")
+    assert read(make()) == "second"
+
+
 def test_only_the_first_may_write_many_parts(make: Make) -> None:
     """The condition goes with the end of a multipart upload too."""
     target = make(Nop, overwrite=False, part_size=5 << 20)
@@ -405,11 +417,23 @@ def test_progress_is_told_both_ways(make: Make) -> None:
 
 
 @pytest.mark.parametrize("name", ["encrypt_key", "host"])
-@pytest.mark.parametrize("kind", [S3Target, S3Client])
-def test_arguments_of_boto_2_are_told_apart(kind: Callable[..., object], name: str) -> None:
+def test_arguments_of_boto_2_are_told_apart(name: str) -> None:
     """DeprecatedBotoClientException at once, saying what to write instead."""
     with pytest.raises(DeprecatedBotoClientException, match=f"{name} is an argument of boto 2; "):
-        kind(**({"path": "s3://bucket/key"} if kind is S3Target else {}), **{name: True})
+        S3Client(**{name: True})
+
+
+@pytest.mark.parametrize("upload", ["at_close", "while_writing"])
+@pytest.mark.parametrize("name", ["encrypt_key", "host"])
+def test_a_target_with_an_argument_of_boto_2_can_be_read(make: Make, keys: Keys, name: str, upload: str) -> None:
+    """As with luigi.contrib.s3: all goes well until something is to be written."""
+    target = make(upload=upload, **{name: True})
+    assert not target.exists()
+    with pytest.raises(FileNotFoundException):
+        target.open()
+    with pytest.raises(DeprecatedBotoClientException, match=f"{name} is an argument of boto 2; "):
+        target.open("w")
+    assert keys() == []
 
 
 @pytest.mark.parametrize(

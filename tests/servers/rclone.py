@@ -19,11 +19,13 @@ def find_rclone() -> str | None:
 
 
 @contextlib.contextmanager
-def rclone_store(authority: Authority | None = None) -> Iterator[Store]:
+def rclone_store(authority: Authority | None = None, folder: Path | None = None) -> Iterator[Store]:
+    """folder: one that is there, whose files others may change meanwhile."""
     key, secret = "RCLONEACCESSKEY00001", "rclone+secret/key=01"
     # Relative to its temporary working folder, which goes with it.
     argv = [find_rclone() or "rclone", "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", f"{key},{secret}"]
-    argv += ["--config", os.devnull, "--cache-dir", "cache", "--log-level", "INFO", "data"]
+    argv += ["--config", os.devnull, "--cache-dir", "cache", "--log-level", "INFO"]
+    argv += ["--dir-cache-time", "0s", str(folder)] if folder else ["data"]
     if authority:
         argv += ["--cert", authority.certificate, "--key", authority.key]
     with announced(argv, r"(https?://127\.0\.0\.1:\d+)") as url:

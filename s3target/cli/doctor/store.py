@@ -142,7 +142,7 @@ def ours_of(request: Request) -> str:
     signed = {name: value for name, value in request.headers.items() if name != "authorization"}
     if _TOKEN in signed:
         signed[_TOKEN] = "***"
-    return canonical_request(request._replace(headers=signed), payload_hash(request))
+    return canonical_request(request._replace(headers=signed), payload_hash(request))[0]
 
 
 def first_difference(ours: str, theirs: str) -> tuple[int, str, str] | None:

@@ -8,10 +8,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from s3target.cli.removing import pending
 
 from connected import Counting, count
 from s3target import ConfigError, ConnectionDropped, NoSuchKey, NotFound, ObjectChanged
+from s3target.cli.removing import pending
 from s3target.client import Client, Transport
 from s3target.filesystem import S3Path
 from s3target.protocol.messages import Request, Response

@@ -55,7 +55,7 @@ class Cluster:
         own = self.folder / f"{name}.process"
         own.mkdir()
         words = [str(word) for word in argv]
-        process = running(words, own, env=self._env, leftovers=[self.folder], patience=1)
+        process = running(words, own, env=self._env, leftovers=[self.folder])
         self._last = self._stack.enter_context(process), own
 
     def wait(self, ready: Callable[[], bool], timeout: float = 60) -> None:

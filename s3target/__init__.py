@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .client import Client as Client
     from .composition import connect as connect
-    from .errors import S3Error as S3Error
+    from .errors import *  # noqa: F403
     from .filesystem import FileSystem as FileSystem
     from .luigi import AtomicS3File as AtomicS3File
     from .luigi import DeprecatedBotoClientException as DeprecatedBotoClientException

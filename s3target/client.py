@@ -22,6 +22,7 @@ from .protocol.messages import Request, Response, Stream
 from .protocol.operations.base import Locator, Operation
 from .protocol.operations.buckets import HeadBucket
 from .retry import (
+    MAX_SKEW,
     Accept,
     AdjustClock,
     Fail,
@@ -37,11 +38,14 @@ from .retry import (
     unreadable,
 )
 from .statistics import CountedStream, Counters, Statistics
+from .stores import UNKNOWN, Store
 
 _log = logging.getLogger("s3target.client")
 _FREE_RETRIES = 16
 _ERROR_LIMIT = 1 << 18
 """Bytes of an error document that are looked at."""
+_LONGEST = 600.0
+"""Seconds that a document may take to come; silence ends it sooner."""
 Result = TypeVar("Result")
 
 
@@ -76,8 +80,8 @@ class Client:
     """Sends operations to one store.
 
     payload_signing: see checksum.seal(). checksums: of what is sent are given where they need not be. validation: those
-    of what is read are asked for. clock: seconds since 1970. All that varies in tests is an argument. proven: what its
-    users have found out about the store and need not ask again.
+    of what is read are asked for. store: what is known of it beforehand. clock: seconds since 1970. All that varies in
+    tests is an argument. proven: what its users have found out about the store and need not ask again.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Client:
         payload_signing: bool | None = None,
         checksums: bool = True,
         validation: bool = True,
+        store: Store = UNKNOWN,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = _random,
@@ -101,6 +106,7 @@ class Client:
         self.payload_signing = payload_signing
         self.checksums = checksums
         self.validation = validation
+        self.store = store
         self._clock, self._sleep, self._random = clock, sleep, random
         self.proven: set[object] = set()
         self._quota = RetryQuota()
@@ -164,6 +170,7 @@ class Client:
         self._sleep(self.policy.delay(retries, Retry(error), self._random()))
 
     def close(self) -> None:
+        """Close its idle connections. It can go on to be used."""
         self.transport.close()
 
     def __enter__(self) -> Client:
@@ -203,11 +210,11 @@ class Client:
         response, begun = None, time.perf_counter()
         try:
             response = self.transport.send(request)
-            if operation.streams and response.status < 300 and response.stream is not None:
-                counted = CountedStream(response.stream, self._counters)
-                response = Response(response.status, response.headers, b"", counted)
-            else:
-                response = _with_content(response, operation.max_reply)
+            if operation.streams and response.status < 300:
+                response = _streaming(response, self._counters)
+            elif response.stream is not None:
+                longest = self.policy.deadline or _LONGEST
+                response = _with_content(response, response.stream, operation.max_reply, longest)
             return response
         except TransportError as error:
             return error
@@ -244,9 +251,10 @@ class Client:
             if credentials is None or not self.credentials.invalidate(credentials, verdict.certain):
                 raise error
         elif isinstance(verdict, AdjustClock):
-            # On top of the offset that was signed with: another thread may have corrected it meanwhile.
-            self._clock_offset = offset + verdict.offset
-            _log.warning("this machine's clock is %.0f s off the store's; signing by the store's", -self._clock_offset)
+            # On top of the offset that was signed with: another thread may have corrected it meanwhile, and told so.
+            known, self._clock_offset = self._clock_offset, offset + verdict.offset
+            if abs(self._clock_offset - known) > MAX_SKEW:
+                _log.warning("this machine's clock is %.0f s off; signing by the store's", -self._clock_offset)
         else:
             raise error
         call.attempts += 1
@@ -310,28 +318,32 @@ class _Call:
         return not known
 
 
-def _with_content(response: Response, limit: int) -> Response:
-    """response with its whole body read. BadResponse if that is over `limit` bytes; an error without end counts by its
-    status alone."""
-    stream = response.stream
-    if stream is None:
-        return response
+def _streaming(response: Response, counters: Counters) -> Response:
+    """response with its body to be read, which is counted then."""
+    return Response(response.status, response.headers, b"", CountedStream(response.reader(), counters))
+
+
+def _with_content(response: Response, stream: Stream, limit: int, seconds: float) -> Response:
+    """response with its whole body read. BadResponse if that is over `limit` bytes or takes longer than `seconds`; an
+    error without end counts by its status alone."""
     failed = response.status >= 300
     limit = min(limit, _ERROR_LIMIT) if failed else limit
     try:
         content = stream.read(limit + 1)
         if content and (more := stream.read(limit + 1 - len(content))):  # most documents come in one piece
-            content = _joined(stream, [content, more], limit)
+            content = _joined(stream, [content, more], limit, seconds)
         if len(content) > limit and not failed:
             raise BadResponse(f"an answer of over {limit} bytes where a short document belongs")
     finally:
         stream.close()
-    return response._replace(content=content[:limit], stream=None)
+    return Response(response.status, response.headers, content[:limit])
 
 
-def _joined(stream: Stream, pieces: list[bytes], limit: int) -> bytes:
-    left = limit + 1 - sum(map(len, pieces))
+def _joined(stream: Stream, pieces: list[bytes], limit: int, seconds: float) -> bytes:
+    left, end = limit + 1 - sum(map(len, pieces)), time.monotonic() + seconds
     while left > 0 and (piece := stream.read(left)):
+        if time.monotonic() > end:
+            raise BadResponse(f"a document that is not whole after {seconds:g} s")
         pieces.append(piece)
         left -= len(piece)
     return b"".join(pieces)

@@ -22,6 +22,7 @@ from .protocol.operations.base import Fixed, Locator
 from .protocol.operations.sts import AssumeRole
 from .retry import RetryPolicy
 from .settings import Settings, resolve
+from .stores import STORES, UNKNOWN
 from .transport import HttpTransport, TransportOptions, environment_proxies
 from .value import replace
 
@@ -38,6 +39,10 @@ def connect(**arguments: Any) -> Client:
     aws_access_key_id, aws_secret_access_key, aws_session_token, profile_name, aws_role_arn, addressing_style,
     max_attempts, connect_timeout (seconds), ... What is not given comes from the environment, the profile, or a
     default. Nothing is sent yet. ConfigError for a name or value that cannot be right.
+
+    >>> connect(regoin_name="eu-west-1")
+    Traceback (most recent call last):
+    s3target.errors.ConfigError: this package knows no setting 'regoin_name'; did you mean region_name?
     """
     profiles = Profiles.load(os.environ)
     return compose(resolve(arguments, os.environ, profiles), os.environ, profiles)
@@ -102,16 +107,17 @@ def compose(settings: Settings, environ: Mapping[str, str], profiles: Profiles) 
         payload_signing=settings["payload_signing_enabled"],
         checksums=settings["request_checksum_calculation"] == "when_supported",
         validation=settings["response_checksum_validation"] == "when_supported",
+        store=STORES[settings["store"]] if settings["store"] else UNKNOWN,
     )
 
 
 def _transport_options(settings: Settings, environ: Mapping[str, str]) -> TransportOptions:
-    proxies = settings["proxies"]
+    proxies, longest = settings["proxies"], settings["deadline"] or float("inf")
     if proxies is None:
         proxies = _environment_proxies() if environ is os.environ else environment_proxies(environ)
     return TransportOptions(
-        connect_timeout=settings["connect_timeout"],
-        read_timeout=settings["read_timeout"],
+        connect_timeout=min(settings["connect_timeout"], longest),
+        read_timeout=min(settings["read_timeout"], longest),
         verify=settings["verify"],
         client_certificate=settings["client_certificate"],
         proxies=proxies,

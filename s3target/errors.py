@@ -36,6 +36,7 @@ class S3Error(Exception):
 
     @property
     def message(self) -> str | None:
+        """What the store or the network said."""
         return str(self.args[0]) if self.args else None
 
 
@@ -127,15 +128,15 @@ class NotFound(ServiceError):
 
 
 class NoSuchKey(NotFound):
-    pass
+    """There is no object at the key."""
 
 
 class NoSuchBucket(NotFound):
-    pass
+    """There is no such bucket."""
 
 
 class NoSuchUpload(NotFound):
-    pass
+    """The multipart upload was completed or aborted, or never begun."""
 
 
 class AccessDenied(ServiceError):
@@ -171,7 +172,7 @@ class IntegrityError(S3Error):
 
 
 class ChecksumMismatch(IntegrityError):
-    pass
+    """What came is not what was sent."""
 
 
 class Truncated(IntegrityError):

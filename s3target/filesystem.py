@@ -29,9 +29,10 @@ from .protocol.operations.objects import (
 from .protocol.options import ExtraArgs, headers_for
 from .protocol.xml import expressible
 from .transfer.copy import copy
+from .transfer.marks import mark
 from .transfer.once import insist
-from .transfer.plan import TransferOptions
-from .transfer.workers import Workers, run_all
+from .transfer.plan import Progress, TransferOptions
+from .transfer.workers import Meter, Workers, run_all
 from .value import replace
 
 SCHEMES = ("s3", "s3a", "s3n")
@@ -71,15 +72,18 @@ def parse_path(path: Any) -> S3Path:
 
     A pathlib path of "s3://bucket/key", which it has made "s3:/bucket/key" of, means the same. ConfigError if it is no
     such path, or the key is longer than S3 allows.
+
+    >>> parse_path("s3a://logs/2026/a b.gz")
+    S3Path(bucket='logs', key='2026/a b.gz')
     """
-    text = path_text(path)
+    text = path if type(path) is str else path_text(path)
     scheme, mark, rest = text.partition("://")
-    if not mark or scheme.lower() not in SCHEMES:
+    if not mark or (scheme not in SCHEMES and scheme.lower() not in SCHEMES):
         raise ConfigError(f"{text!r} is no S3 path; write s3://bucket/key")
     bucket, _, key = rest.partition("/")
     if not bucket:
         raise ConfigError(f"{text!r} names no bucket; write s3://bucket/key")
-    if len(key.encode(errors="surrogatepass")) > MAX_KEY_SIZE:
+    if len(key) > MAX_KEY_SIZE // 4 and len(key.encode(errors="surrogatepass")) > MAX_KEY_SIZE:
         raise ConfigError(f"the key of {text[:60]!r}... has over {MAX_KEY_SIZE} bytes, the most S3 takes")
     return S3Path(bucket, key)
 
@@ -109,7 +113,13 @@ def _utc(moment: datetime) -> datetime:
 
 
 class FileSystem:
-    """Paths to meanings, over one client. Thread-safe. Every method raises S3Error of errors.py."""
+    """Paths to meanings, over one client. Thread-safe. Every method raises S3Error of errors.py.
+
+    >>> from s3target import connect
+    >>> with connect() as client:
+    ...     FileSystem(client).exists(parse_path("s3://bucket/nothing"))
+    False
+    """
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -172,25 +182,26 @@ class FileSystem:
     def write(self, path: S3Path, content: bytes, extra_args: ExtraArgs = _NO_ARGS) -> WrittenObject:
         """One PutObject of bytes in memory. ConfigError if nothing may be overwritten and the store ignores that."""
         insist(self.client, path.bucket, path.key, extra_args)
-        headers = headers_for("PutObject", extra_args)
+        headers = {**headers_for("PutObject", extra_args), **mark(extra_args)}
         return self.client.call(PutObject(path.bucket, path.key, BytesBody(content), headers))
 
     def remove(self, path: S3Path) -> None:
         """Remove the object at this very key; it need not be there."""
         self.client.call(DeleteObject(path.bucket, path.key))
 
-    def remove_directory(self, path: S3Path) -> int:
+    def remove_directory(self, path: S3Path, progress: Progress | None = None) -> int:
         """Remove all objects below path, and its markers; the number of keys removed.
 
-        All are tried. PartialFailure names those that the store would not remove.
+        All are tried. PartialFailure names those that the store would not remove. progress: called with (keys tried,
+        None).
         """
         with closing(self._doomed(path)) as keys:
-            return self._remove_keys(path, keys)
+            return self._remove_keys(path, keys, Meter(progress))
 
-    def _remove_keys(self, path: S3Path, keys: Iterable[str]) -> int:
+    def _remove_keys(self, path: S3Path, keys: Iterable[str], meter: Meter) -> int:
         failures: list[tuple[str, str, str]] = []
         removed = 0
-        removals = (partial(_remove_batch, self.client, path.bucket, batch) for batch in _batches(keys))
+        removals = (partial(_remove_batch, self.client, path.bucket, batch, meter) for batch in _batches(keys))
         for tried, errors in run_all(removals, threads=4):
             removed += tried - len(errors)
             failures.extend(errors)
@@ -214,7 +225,10 @@ class FileSystem:
     def copy_directory(
         self, source: S3Path, destination: S3Path, options: TransferOptions, window: Window | None = None
     ) -> tuple[int, int]:
-        """Copy all objects below source to below destination: (number, bytes). The first failure is raised."""
+        """Copy all objects below source to below destination: (number, bytes). The first failure is raised.
+
+        options.progress: called with (bytes copied, None) after each object.
+        """
         # Closed at once and not with the garbage: the thread that fetches the next page ends with it.
         with closing(self.list(source, window)) as entries:
             return self._copy_entries(entries, source, destination, options)
@@ -222,21 +236,26 @@ class FileSystem:
     def _copy_entries(
         self, entries: Iterable[ObjectInfo], source: S3Path, destination: S3Path, options: TransferOptions
     ) -> tuple[int, int]:
-        single = replace(options, threads=1, progress=None)
+        single, meter = replace(options, threads=1, progress=None), Meter(options.progress)
         skip = len(source.below)
         jobs = (
-            partial(self.copy, S3Path(*entry[:2]), S3Path(destination.bucket, destination.below + name), single, entry)
+            partial(self._copy_entry, entry, S3Path(destination.bucket, destination.below + name), single, meter)
             for entry in entries
             if (name := entry.key[skip:]) not in ("", "/")
         )
         sizes = run_all(jobs, threads=options.threads or 16)
         return len(sizes), sum(sizes)
 
+    def _copy_entry(self, entry: ObjectInfo, destination: S3Path, options: TransferOptions, meter: Meter) -> int:
+        size = self.copy(S3Path(*entry[:2]), destination, options, entry)
+        meter.add(size)
+        return size
+
     def move_directory(self, source: S3Path, destination: S3Path, options: TransferOptions) -> int:
         """Copy all objects below source, then remove those and the markers; the number of keys removed.
 
         What arrives below source meanwhile stays there, and so does a marker that holds bytes, as markers are not
-        copied. After a failure of the copy nothing is removed.
+        copied. After a failure of the copy nothing is removed. options.progress: of the copy.
         """
         seen: list[str] = []
         markers = (source.below, f"{source.below}/")
@@ -246,7 +265,7 @@ class FileSystem:
         marker = source.key.removesuffix("/") + FOLDER_MARKER
         if self.info(S3Path(source.bucket, marker)):
             seen.append(marker)
-        return self._remove_keys(source, seen)
+        return self._remove_keys(source, seen, Meter(None))
 
 
 def _shows_directory(page: ListPage, name: str) -> bool:
@@ -274,10 +293,11 @@ _Removed = tuple[int, tuple[tuple[str, str, str], ...]]
 """How many keys were tried, and (key, code, message) of those that stayed."""
 
 
-def _remove_batch(client: Client, bucket: str, keys: tuple[str, ...]) -> _Removed:
+def _remove_batch(client: Client, bucket: str, keys: tuple[str, ...], meter: Meter) -> _Removed:
     plain = tuple(key for key in keys if expressible(key))
     for key in keys:
         if not expressible(key):
             client.call(DeleteObject(bucket, key))
     errors = client.call(DeleteObjects(bucket, plain)).errors if plain else ()
+    meter.add(len(keys))
     return len(keys), errors

@@ -36,7 +36,7 @@ def is_glob(path: S3Path) -> bool:
 
 
 def _is_special(pattern: str) -> bool:
-    return any(char in pattern for char in _SPECIAL)
+    return "*" in pattern or "?" in pattern or "[" in pattern  # the characters of _SPECIAL
 
 
 def literal_prefix(pattern: str) -> str:

@@ -83,6 +83,7 @@ class Fail(NamedTuple):
     error: S3Error
 
 
+_ACCEPT = Accept()
 Verdict = Accept | Retry | Redirect | RenewCredentials | AdjustClock | Fail
 
 
@@ -92,7 +93,7 @@ def judge(operation: Operation[object], outcome: Response | TransportError, now:
         stale = isinstance(outcome, ConnectionDropped) and outcome.reused
         return Retry(outcome, free=stale)
     if 200 <= outcome.status < 300 and not _error_in_200(operation, outcome):
-        return Accept()
+        return _ACCEPT
     error = service_error(operation, outcome)
     if operation.bucket and _is_redirect(error, outcome.headers):
         return Redirect(error, redirected_region(outcome.status, outcome.headers, error.code or "", error.details))
@@ -168,7 +169,8 @@ def _retry_after(headers: Headers) -> float | None:
 class RetryPolicy:
     """How often and how fast. All times in seconds. ConfigError if it allows no attempt at all.
 
-    max_attempts counts the first one too. deadline bounds one call with all its attempts and pauses; None: no bound.
+    max_attempts counts the first one too. deadline: no attempt is begun, nor a document read on, once a call
+    has taken so long; None: no bound.
     adaptive: once the store has asked to slow down, requests are sent no faster than it takes them, see SendRate.
     """
 

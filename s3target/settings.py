@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from .credentials import Profiles
 from .errors import ConfigError
+from .stores import STORES, guessed
 from .value import dataclass, field
 
 _log = logging.getLogger("s3target.settings")
@@ -123,6 +124,7 @@ SETTINGS: dict[str, Setting] = {
     "anonymous": Setting(_boolean, default=False),
     "region_name": Setting(_text, ("AWS_DEFAULT_REGION", "AWS_REGION"), ("region",), "us-east-1"),
     "endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), ("services.s3", "endpoint_url")),
+    "store": Setting(_choice(*STORES)),
     "sts_endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"), ("services.sts", "endpoint_url")),
     "ignore_configured_endpoint_urls": Setting(
         _boolean, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",), ("ignore_configured_endpoint_urls",), False
@@ -251,7 +253,21 @@ def resolve(
         for name, value in (("us_east_1_regional_endpoint", "regional"), ("connect_timeout", _MODE_TIMEOUTS[mode])):
             if sources[name] == "default":
                 values[name], sources[name] = value, f"defaults_mode {mode} ({sources['defaults_mode']})"
+    _apply_store(values, sources)
     return Settings(values, sources, frozenset(name for name in found if sources[name] == places.origin(name)))
+
+
+def _apply_store(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """Which store it is, if that was not said, and the defaults that go with it."""
+    url = values["endpoint_url"]
+    if values["store"] is None and (guess := guessed(url)):
+        values["store"], sources["store"] = guess, "guessed by the host" if url else "default"
+    name = values["store"]
+    if name not in (None, "aws") and url is None:
+        raise ConfigError(f"store = {name} needs an endpoint_url; without one, requests go to AWS")
+    for setting, value in STORES[name].settings.items() if name else ():
+        if sources[setting] == "default":
+            values[setting], sources[setting] = value, f"store {name} ({sources['store']})"
 
 
 class _Places:

@@ -36,7 +36,7 @@ else:
                 fields[name] = _field_of(cls, name)
         cls.__value_fields__ = fields
         cls.__match_args__ = tuple(fields)
-        for method in (_first_init, _setattr, _delattr, _repr, _eq, _hash):
+        for method in (_first_init, _setattr, _delattr, _repr, _eq, _hash, _getstate):
             name = f"__{method.__name__.split('_')[-1]}__"
             # What the class defines by itself stays, as with dataclasses; but __eq__ without __hash__ forbids hashing.
             if name not in cls.__dict__ or cls.__dict__[name] is None:
@@ -95,11 +95,21 @@ else:
         return tuple(getattr(self, name) for name, field_ in self.__value_fields__.items() if field_.compare)
 
     def _eq(self, other):
+        if self is other:
+            return True
         return _compared(self) == _compared(other) if other.__class__ is self.__class__ else NotImplemented
 
     def _hash(self):
-        return hash(_compared(self))
+        state = self.__dict__
+        if "_hash" not in state:
+            state["_hash"] = hash(_compared(self))
+        return state["_hash"]
+
+    def _getstate(self):
+        # Without the hash: that of text differs from process to process.
+        state = self.__dict__
+        return {name: state[name] for name in self.__value_fields__}
 
     def replace(value, /, **changes):
         """A value like this one but for some fields."""
-        return type(value)(**{name: getattr(value, name) for name in value.__value_fields__} | changes)
+        return type(value)(**{**_getstate(value), **changes})

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import unicodedata
 
-CHECKING = ("seaweedfs", "moto-auth")
+CHECKING = ("seaweedfs", "moto-auth", "rclone", "ceph", "swift")
 
 DOTS = "SeaweedFS is a file system: '.' and '..' are no names there (400)"
 SLASH_ENDS = "SeaweedFS takes a key that ends with / for a directory, and drops its content"
 SLASH_BEGINS = "SeaweedFS drops the first / of a key"
 SLASHES_MERGE = "SeaweedFS is a file system: it takes several slashes for one, and lists the key so"
 BACKSLASH = "SeaweedFS does not list keys with a backslash"
-LONG_NAME = "SeaweedFS is a file system: a name has at most 255 bytes (400)"
+LONG_NAME = "it is a file system: a name has at most 255 bytes (400)"
+PATHS = "rclone is a file system: it takes no empty name, '.' or '..' (400)"
+ENDS = "rclone is a file system: a key that ends with / is an empty folder to it, which it does not list"
+NEXT = "Swift lists nothing (503) below a prefix that ends in the last character that there is"
+LONG_SOURCE = "rclone takes 2 kB of headers (400 MetadataTooLarge): too few for a copy's source"
 LINES = "moto's router knows no line feed in a path (404)"
 
 PLAIN = {
@@ -100,7 +104,6 @@ PLAIN = {
     "arabic, hebrew": "بيانات/נתונים",
     "emoji": "😀",
     "emoji of several": "👩‍👩‍👧‍👦/🏳️‍🌈",
-    "highest": "\U0010ffff",
     "last of three bytes": "\ufffd",
     "no-break space": "a\u00a0b",
     "ideographic space": "a\u3000b",
@@ -120,7 +123,6 @@ PLAIN = {
     "delete": "a\x7fb",
     "all printable": " !\"#$%&'()*+,-.0123456789:;<=>?@ABCXYZ[]^_`abcxyz{|}~",
     "1024 bytes": "/".join(["0123456789abcdef" * 15] * 4)[:963] + "/" + "z" * 60,
-    "1024 bytes that are encoded": "/".join(["ü" * 127] * 4) + "/zz12",
     "a part of 255 bytes": "n" * 255,
     "a part of 255 bytes that are encoded": "ü" * 127 + "n",
     "a bucket again": "bucket/bucket",
@@ -131,26 +133,28 @@ LIMITED: dict[str, tuple[str, dict[str, str]]] = {
     "line feed": ("a\nb", {"moto-auth": LINES}),
     "line feed last": ("a\n", {"moto-auth": LINES}),
     "carriage return and line feed": ("a\r\nb", {"moto-auth": LINES}),
-    "two slashes": ("a//b", {"seaweedfs": SLASHES_MERGE}),
-    "three slashes": ("a///b", {"seaweedfs": SLASHES_MERGE}),
-    "slash first": ("/a", {"seaweedfs": SLASH_BEGINS}),
-    "two slashes first": ("//a", {"seaweedfs": SLASH_BEGINS}),
-    "only slashes": ("//", {"seaweedfs": SLASH_BEGINS}),
-    "slash last": ("a/", {"seaweedfs": SLASH_ENDS}),
-    "two slashes last": ("a//", {"seaweedfs": SLASH_ENDS}),
-    "a dot": (".", {"seaweedfs": DOTS}),
-    "two dots": ("..", {"seaweedfs": DOTS}),
-    "a dot between": ("a/./b", {"seaweedfs": DOTS}),
-    "two dots between": ("a/../b", {"seaweedfs": DOTS}),
-    "a dot first": ("./a", {"seaweedfs": DOTS}),
-    "two dots first": ("../a", {"seaweedfs": DOTS}),
-    "up and up": ("../../../etc/passwd", {"seaweedfs": DOTS}),
-    "a dot last": ("a/.", {"seaweedfs": DOTS}),
-    "two dots last": ("a/..", {"seaweedfs": DOTS}),
+    "two slashes": ("a//b", {"seaweedfs": SLASHES_MERGE, "rclone": PATHS}),
+    "three slashes": ("a///b", {"seaweedfs": SLASHES_MERGE, "rclone": PATHS}),
+    "slash first": ("/a", {"seaweedfs": SLASH_BEGINS, "rclone": PATHS}),
+    "two slashes first": ("//a", {"seaweedfs": SLASH_BEGINS, "rclone": PATHS}),
+    "only slashes": ("//", {"seaweedfs": SLASH_BEGINS, "rclone": PATHS}),
+    "slash last": ("a/", {"seaweedfs": SLASH_ENDS, "rclone": ENDS}),
+    "two slashes last": ("a//", {"seaweedfs": SLASH_ENDS, "rclone": ENDS}),
+    "a dot": (".", {"seaweedfs": DOTS, "rclone": PATHS}),
+    "two dots": ("..", {"seaweedfs": DOTS, "rclone": PATHS}),
+    "a dot between": ("a/./b", {"seaweedfs": DOTS, "rclone": PATHS}),
+    "two dots between": ("a/../b", {"seaweedfs": DOTS, "rclone": PATHS}),
+    "a dot first": ("./a", {"seaweedfs": DOTS, "rclone": PATHS}),
+    "two dots first": ("../a", {"seaweedfs": DOTS, "rclone": PATHS}),
+    "up and up": ("../../../etc/passwd", {"seaweedfs": DOTS, "rclone": PATHS}),
+    "a dot last": ("a/.", {"seaweedfs": DOTS, "rclone": PATHS}),
+    "two dots last": ("a/..", {"seaweedfs": DOTS, "rclone": PATHS}),
     "backslash": ("a\\b", {"seaweedfs": BACKSLASH}),
     "windows path": ("C:\\Users\\a", {"seaweedfs": BACKSLASH}),
-    "a part of 256 bytes": ("n" * 256, {"seaweedfs": LONG_NAME}),
-    "1024 bytes in one part": ("n" * 1024, {"seaweedfs": LONG_NAME}),
+    "highest": ("\U0010ffff", {"swift": NEXT}),
+    "1024 bytes that are encoded": ("/".join(["ü" * 127] * 4) + "/zz12", {"rclone": LONG_SOURCE}),
+    "a part of 256 bytes": ("n" * 256, {"seaweedfs": LONG_NAME, "rclone": LONG_NAME}),
+    "1024 bytes in one part": ("n" * 1024, {"seaweedfs": LONG_NAME, "rclone": LONG_NAME}),
 }
 
 KEYS: dict[str, str] = {**PLAIN, **{name: key for name, (key, _) in LIMITED.items()}}

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from servers.moto import moto_store as start_moto
 from servers.signed import make_bucket
 from servers.store import Store
 from servers.tls import Authority, make_authority
-from servers.weed import seaweedfs_store as start_seaweedfs
+from stores import STARTS
 
 LUIGI_CONFIG = str(Path(__file__).with_name("luigi.cfg"))
 STORES = ("moto", "moto-tls", "seaweedfs", "seaweedfs-tls")
@@ -55,9 +54,7 @@ def running_store(request: pytest.FixtureRequest) -> Iterator[Callable[[str], St
 
         def start(name: str) -> Store:
             kind, _, tls = name.partition("-")
-            starts: dict[str, Callable[[Authority | None], AbstractContextManager[Store]]]
-            starts = {"moto": start_moto, "seaweedfs": start_seaweedfs}
-            return stack.enter_context(starts[kind](request.getfixturevalue("authority") if tls else None))
+            return stack.enter_context(STARTS[kind](request.getfixturevalue("authority") if tls else None))
 
         yield cache(start)
 

@@ -362,6 +362,17 @@ def test_skewed_clock_is_corrected_once_and_remembered():
     assert clock.naps == []
 
 
+def test_skewed_clock_is_told_once(caplog):
+    """However many threads run into it; a clock that is set meanwhile is another matter."""
+    off = error_reply(403, "RequestTimeTooSkewed", date=date(NOW + 3600))
+    transport = Scripted(lambda _: (client.call(HEAD), off)[1], off, GOOD_HEAD, GOOD_HEAD, GOOD_HEAD)
+    client = client_for(transport)
+    for _ in range(2):
+        client.call(HEAD)
+    told = [record for record in caplog.records if "clock" in record.getMessage()]
+    assert [record.getMessage() for record in told] == ["this machine's clock is -3600 s off; signing by the store's"]
+
+
 def test_clock_that_goes_on_to_be_skewed():
     """No endless correcting within a call."""
     transport = Scripted(*[error_reply(403, "RequestTimeTooSkewed", date=date(NOW + 3600 * n)) for n in (1, 3)])

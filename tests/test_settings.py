@@ -68,6 +68,7 @@ PLACES: dict[str, Row] = {
     "verify": ((False, "TRUE", "/env.pem", "/profile.pem"), (False, True, "/env.pem", "/profile.pem"), True),
     "client_certificate": ((Path("/a.pem"), "/b.pem", None, None), ("/a.pem", "/b.pem"), None),
     "proxies": (({"no": "p"}, "http://q", None, None), ({"no": "p"}, {"http": "http://q", "https": "http://q"}), None),
+    "store": (("aws", "AWS", None, None), ("aws", "aws"), "aws"),
     "addressing_style": (("path", "Virtual", None, "auto"), ("path", "virtual", "auto"), "auto"),
     "use_accelerate_endpoint": ((False, "1", None, "true"), (False, True, True), False),
     "use_dualstack_endpoint": (FLAGS, (True, False, True, True), False),

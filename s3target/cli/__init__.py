@@ -1,7 +1,7 @@
-"""The s3target command: finds the subcommand, reads its arguments, runs it.
+"""The s3target command: finds the subcommand, reads its arguments, makes the client, runs it.
 
-A subcommand is a function that declares its arguments on a parser of its own; its module is imported when it is asked
-for, and nothing else is. Options on how to reach the store may stand before the subcommand as well as after it.
+A subcommand is a function named like it, whose docstring is its help text; COMMANDS says where it lives and what it
+takes. Its module is imported when it is asked for, and nothing else is. Options may stand before the subcommand too.
 
 Exit statuses: 0 done; 1 failed; 2 wrong usage; 3 some of many failed, the others are done; 130 interrupted; 141 whoever
 read our output closed it.
@@ -12,41 +12,48 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import argparse
 
+    from .output import Output
+
 _VALUE_OPTIONS = ("--endpoint-url", "--region", "--profile", "--ca-bundle", "--setting", "--luigi-cfg")
 
 
 class Command(NamedTuple):
-    """module: of this package, with a function named like the command. store: it takes the options of the store."""
+    """module: of this package. arguments: rows of arguments.ARGUMENTS. store: it works by a client."""
 
     module: str
     about: str
+    arguments: str
     store: bool = True
 
 
 COMMANDS = {
-    "ls": Command("listing", "list buckets, folders and objects"),
-    "stat": Command("reading", "what the store tells of an object or bucket"),
-    "cat": Command("reading", "write objects to stdout"),
-    "cp": Command("copying", "copy to, from and inside the store"),
-    "mv": Command("copying", "copy, then remove the source"),
-    "rm": Command("removing", "remove objects"),
-    "sync": Command("syncing", "make a folder like another one"),
-    "presign": Command("reading", "a URL that anyone can use for a while"),
-    "du": Command("listing", "how much lies there"),
-    "mb": Command("buckets", "make a bucket"),
-    "rb": Command("buckets", "remove a bucket"),
-    "uploads": Command("uploads", "list or abort unfinished multipart uploads"),
-    "doctor": Command("doctor", "find out what is wrong, from settings to permissions"),
-    "demo": Command("pipelines", "run a Luigi pipeline on S3", store=False),
-    "luigi": Command("pipelines", "luigi, with this package in place of luigi.contrib.s3", store=False),
-    "vendor": Command("vendor", "copy this package into a project, or into one file", store=False),
-    "completion": Command("completion", "completion for bash, zsh or fish", store=False),
+    "ls": Command("reading", "list buckets, folders and objects", "[path] -r/--recursive -H/--human-readable --raw"),
+    "stat": Command("reading", "what the store tells of an object or bucket", "keys --version-id"),
+    "cat": Command("reading", "write objects to stdout", "keys --version-id --raw"),
+    "cp": Command("copying", "copy to, from and inside the store", "places -r/--recursive --no-clobber --raw COPY"),
+    "mv": Command("copying", "copy, then remove the source", "places -r/--recursive --no-clobber --raw COPY"),
+    "rm": Command("removing", "remove objects", "keys -r/--recursive -n/--dry-run --exclude --raw"),
+    "sync": Command("syncing", "make a folder like another one", "source target --size-only --checksum --delete COPY"),
+    "presign": Command("reading", "a URL that anyone can use for a while", "path --expires --put --version-id"),
+    "du": Command("reading", "how much lies there", "keys -H/--human-readable --raw"),
+    "mb": Command("removing", "make a bucket", "buckets -n/--dry-run"),
+    "rb": Command("removing", "remove a bucket", "buckets --force -n/--dry-run"),
+    "uploads": Command(
+        "removing", "list or abort unfinished multipart uploads", "action path --older-than -n/--dry-run"
+    ),
+    "doctor": Command("doctor", "find out what is wrong, from settings to permissions", "path --read-only"),
+    "demo": Command("demo", "run a Luigi pipeline on S3", "--endpoint-url --bucket --keep", store=False),
+    "luigi": Command("demo", "luigi, with this package in place of luigi.contrib.s3", "", store=False),
+    "vendor": Command(
+        *("vendor", "copy this package into a project, or into one file"),
+        *("[folder] --zipapp --check --name --no-luigi --force", False),
+    ),
+    "completion": Command("completion", "completion for bash, zsh or fish", "shell", store=False),
 }
 
 
@@ -56,18 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(argv)
     except SystemExit as ended:  # argparse, and Luigi, have said why
-        return _exit_status(ended.code)
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+        return ended.code if isinstance(ended.code, int) else 1 if ended.code else 0
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         _let_go_of_stdout()
         return 141
-
-
-def _exit_status(code: object) -> int:
-    if isinstance(code, str):
-        print(code, file=sys.stderr)
-    return code if isinstance(code, int) else 1 if code else 0
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -79,12 +82,12 @@ def _dispatch(argv: list[str]) -> int:
     if name not in COMMANDS:
         return _unknown(name)
     if name == "luigi" and after != ["--help"]:
-        return _run_luigi(before, after)
+        return _luigi(before, after)
     options = parser_for(name).parse_intermixed_args([*before, *after])
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a key may have characters that the terminal has not
-    return _run(options)
+    return _run(options, COMMANDS[name].store)
 
 
 def split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
@@ -97,22 +100,12 @@ def split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
 
 def parser_for(name: str) -> argparse.ArgumentParser:
     """The parser of one subcommand."""
-    import argparse
+    from .arguments import make_parser
 
-    from .arguments import add_connection, add_output
-
-    command = COMMANDS[name]
-    parser = argparse.ArgumentParser(
-        prog=f"s3target {name}", formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    getattr(import_module(f".{command.module}", __name__), name)(parser)
-    if command.store:
-        add_connection(parser)
-    add_output(parser)
-    return parser
+    return make_parser(name, *COMMANDS[name])
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, store: bool) -> int:
     """The subcommand's status; an error that ends it is one line."""
     from ..errors import S3Error
     from .output import FAILED, Output
@@ -121,9 +114,11 @@ def _run(options: argparse.Namespace) -> int:
         import logging
 
         logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
+    output = Output(options)
     try:
-        status: int = options.run(options)
+        status = _with_client(output, options) if store else options.run(output, options)
         sys.stdout.flush()
+        return output.status if status is None else int(status)
     except BrokenPipeError:
         raise
     except (S3Error, OSError) as error:
@@ -131,14 +126,25 @@ def _run(options: argparse.Namespace) -> int:
             import traceback
 
             traceback.print_exc()
-        Output(options).failure(error)
+        output.failure(error)
         return FAILED
-    return status
 
 
-def _run_luigi(before: list[str], after: list[str]) -> int:
+def _with_client(output: Output, options: argparse.Namespace) -> int | None:
+    from ..composition import connect
+    from .arguments import connection_settings
+
+    client = connect(**connection_settings(options)[0])
+    try:
+        status: int | None = options.run(client, output, options)
+        return status
+    finally:
+        client.close()
+
+
+def _luigi(before: list[str], after: list[str]) -> int:
     from ..errors import ConfigError
-    from .pipelines import run_luigi
+    from .demo import run_luigi
 
     if before:
         print(f"s3target: luigi takes no {before[0]}; settings go into [s3] of luigi.cfg", file=sys.stderr)

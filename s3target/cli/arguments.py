@@ -1,41 +1,143 @@
-"""What all commands understand of their arguments: the options that say how to reach the store, times, patterns.
+"""What all commands understand of their arguments: one table of them, and how to reach the store.
 
-A client is made of the options here and nowhere else. What cannot be read is a usage error, told by argparse.
+A client's settings are made of the options here and nowhere else. What cannot be read is a usage error, told by
+argparse.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Protocol
 
-from ..client import Client
-from ..composition import connect
 from ..errors import ConfigError
+from .output import columns
+from .places import bucket_path, place, s3_path
 
 LUIGI_CFG = "luigi.cfg [s3]"
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def duration(text: str) -> int:
+    """Seconds of "90", "90s", "15m", "12h", "1d" or "2w"; a type for argparse."""
+    found = re.fullmatch(r"([0-9]{1,9})([smhdw]?)", text.strip().lower())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90s, 15m, 12h, 1d or 2w")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1; a type for argparse."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
+
+
+_S3 = {"type": s3_path, "metavar": "s3://BUCKET/PREFIX"}
+_SEVERAL = {"dest": "paths", "nargs": "+"}
+
+Row = str | tuple[str, str] | dict[str, Any]
+ARGUMENTS: dict[str, Row] = {
+    "path": {"dest": "path", **_S3},
+    "[path]": {"dest": "path", **_S3, "nargs": "?"},
+    "keys": {**_S3, **_SEVERAL, "metavar": "s3://BUCKET/KEY"},
+    "buckets": {"type": bucket_path, **_SEVERAL, "metavar": "s3://BUCKET"},
+    "places": {"type": place, **_SEVERAL, "metavar": "PATH"},
+    "source": {"dest": "source", "type": place, "metavar": "SOURCE"},
+    "target": {"dest": "destination", "type": place, "metavar": "DESTINATION"},
+    "action": {"dest": "action", "choices": ["ls", "abort"]},
+    "shell": {"dest": "shell", "choices": ["bash", "zsh", "fish"]},
+    "[folder]": {"dest": "folder", "nargs": "?", "metavar": "DIR", "help": "where the package's folder is to be made"},
+    "-r/--recursive": "all that is below, not folders",
+    "-n/--dry-run": "say what would be done",
+    "-H/--human-readable": "sizes as 1.5 KiB",
+    "--raw": "* ? [ are characters like any other",
+    "--version-id": ("ID", "of the object, where the bucket keeps versions"),
+    "--no-clobber": "leave alone what is there already",
+    "--exclude": {"action": "append", "default": [], "metavar": "GLOB", "help": "leave out paths that fit"},
+    "--jobs": {"type": positive, "default": 8, "metavar": "N", "help": "objects at once (8)"},
+    "--set": {"action": "append", "default": [], "metavar": "NAME=VALUE", "help": "of new objects, by boto3's names"},
+    "--size-only": "what has the same size is the same",
+    "--checksum": "compare ETags with the content",
+    "--delete": "remove what the source has not",
+    "--expires": {"type": duration, "default": 3600, "metavar": "TIME", "help": "1h if not given, 7d at most"},
+    "--put": "to write the object",
+    "--force": "also where something is in the way: objects and uploads in it, a changed copy, a file",
+    "--older-than": {"type": duration, "metavar": "AGE", "help": "30m, 12h, 1d, 2w"},
+    "--read-only": "write nothing, not even the scratch key",
+    "--bucket": ("NAME", "to work in (s3target-demo if none is named); made if need be"),
+    "--keep": "leave what the pipeline wrote in your store",
+    "--zipapp": ("FILE", "make one file"),
+    "--check": "compare the copied package in DIR with its manifest",
+    "--name": {"default": "s3target", "help": "of the copied package"},
+    "--no-luigi": "leave out what needs Luigi",
+    "--endpoint-url": ("URL", "https://ceph.example:8443; without it: AWS"),
+    "--region": ("NAME", "the region to sign for"),
+    "--profile": ("NAME", "of ~/.aws/config and ~/.aws/credentials"),
+    "--no-sign-request": "go without keys",
+    "--ca-bundle": ("FILE", "PEM file of the authority behind the certificate"),
+    "--no-verify-ssl": "do not check certificates",
+    "--luigi-cfg": ("FILE", "take the settings in [s3] of this luigi.cfg"),
+    "--setting": {"action": "append", "default": [], "metavar": "NAME=VALUE", "help": "addressing_style=path, ..."},
+    "--json": "one JSON object a line",
+    "-q/--quiet": "nothing but errors",
+    "--debug": "tell what is sent and tried; tracebacks",
+}
+"""By the names on the command line, of what is none in brackets or bare: the help text of a flag; (metavar, help) of an
+option with a value; or the arguments of add_argument()."""
+_STORE = "--endpoint-url --region --profile --no-sign-request --ca-bundle --no-verify-ssl --luigi-cfg --setting"
+_COPY = "-n/--dry-run --exclude --jobs --set"
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        # argparse loads shutil, and all compressors with it, to ask how wide the terminal is.
+        super().__init__(prog, width=columns(sys.stdout) - 2)
+
+
+class _Takes(Protocol):
+    def add_argument(self, *names: str, **how: Any) -> Any: ...
+
+
+def make_parser(name: str, module: str, about: str, arguments: str, store: bool) -> argparse.ArgumentParser:
+    """The parser of one command of COMMANDS; its help text is the docstring of the function."""
+    run = getattr(import_module(f".{module}", __package__), name)
+    description, _, examples = (run.__doc__ or about).replace("\n    ", "\n").partition("examples:")
+    parser = argparse.ArgumentParser(
+        prog=f"s3target {name}",
+        description=description,
+        epilog=f"examples:{examples}",
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    if "places" in arguments:
+        parser.usage = f"{parser.prog} [OPTIONS] SOURCE ... DESTINATION"
+    _add(parser, arguments.replace("COPY", _COPY))
+    if store:
+        add_connection(parser)
+    _add(parser.add_argument_group("output"), "--json -q/--quiet --debug")
+    parser.set_defaults(run=run, fail_usage=parser.error)
+    return parser
+
+
+def _add(group: _Takes, rows: str) -> None:
+    for name in rows.split():
+        row = ARGUMENTS[name]
+        if isinstance(row, str):
+            row = {"action": "store_true", "help": row}
+        elif isinstance(row, tuple):
+            row = {"metavar": row[0], "help": row[1]}
+        group.add_argument(*(name.split("/") if name.startswith("-") else ()), **row)
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("store", "What is not given comes from the environment and the AWS profile.")
-    group.add_argument("--endpoint-url", metavar="URL", help="the store, https://ceph.example:8443; without it: AWS")
-    group.add_argument("--region", metavar="NAME", help="the region to sign for")
-    group.add_argument("--profile", metavar="NAME", help="of ~/.aws/config and ~/.aws/credentials")
-    group.add_argument("--no-sign-request", action="store_true", help="go without keys")
-    group.add_argument("--ca-bundle", metavar="FILE", help="PEM file of the authority behind the store's certificate")
-    group.add_argument("--no-verify-ssl", action="store_true", help="do not check certificates")
-    group.add_argument("--luigi-cfg", metavar="FILE", help="take the settings in [s3] of this luigi.cfg")
-    group.add_argument(
-        "--setting", metavar="NAME=VALUE", action="append", default=[], help="any setting, addressing_style=path"
+    _add(
+        parser.add_argument_group("store", "What is not given comes from the environment and the AWS profile."), _STORE
     )
-
-
-def add_output(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("output")
-    group.add_argument("--json", action="store_true", help="one JSON object a line")
-    group.add_argument("-q", "--quiet", action="store_true", help="nothing but errors")
-    group.add_argument("--debug", action="store_true", help="tell what is sent and tried; tracebacks")
 
 
 def connection_settings(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
@@ -54,11 +156,6 @@ def connection_settings(options: argparse.Namespace) -> tuple[dict[str, Any], di
     return {**configured, **named}, origin
 
 
-def client_of(options: argparse.Namespace) -> Client:
-    """The caller closes it."""
-    return connect(**connection_settings(options)[0])
-
-
 def pair(text: str) -> tuple[str, str]:
     """NAME=VALUE. ConfigError if there is no "="."""
     name, mark, value = text.partition("=")
@@ -67,7 +164,7 @@ def pair(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def read_luigi_cfg(path: str) -> dict[str, str]:
+def read_luigi_cfg(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The settings in [s3] of an ini file, ${VARIABLE} filled in. ConfigError if there is no such file or section.
 
     Without Luigi, and so without its search path: this very file.
@@ -83,21 +180,8 @@ def read_luigi_cfg(path: str) -> dict[str, str]:
         raise ConfigError(f"--luigi-cfg {path} cannot be read: {error}") from None
     except KeyError:
         raise ConfigError(f"--luigi-cfg {path} has no section [s3]") from None
-    return {name: _filled(value, os.environ).replace("%%", "%") for name, value in section.items()}
 
+    def filled(text: str) -> str:
+        return re.sub(r"\$\{(\w+)\}", lambda found: environ.get(found[1], found[0]), text)
 
-def _filled(text: str, environ: Mapping[str, str]) -> str:
-    import re
-
-    return re.sub(r"\$\{(\w+)\}", lambda found: environ.get(found[1], found[0]), text)
-
-
-def examples(*lines: str) -> str:
-    """The end of a help text."""
-    return "examples:\n" + "\n".join(f"  {line}" if "| s3target" in line else f"  s3target {line}" for line in lines)
-
-
-def declare(parser: argparse.ArgumentParser, description: str, lines: Sequence[str]) -> None:
-    """What --help says before and after the options."""
-    parser.description = description
-    parser.epilog = examples(*lines)
+    return {name: filled(value).replace("%%", "%") for name, value in section.items()}

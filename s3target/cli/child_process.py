@@ -42,22 +42,34 @@ class PortTaken(ConnectFailed):
 
 @contextlib.contextmanager
 def running(
-    argv: Sequence[str], folder: Path, *, env: dict[str, str], leftovers: Sequence[Path] = (), patience: float = 0
+    argv: Sequence[str], folder: Path, *, env: dict[str, str], leftovers: Sequence[Path] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """argv as a process that leads its own group, in folder, its output in folder/output.txt; ended with the block.
+    """argv as a process that leads its own group, in folder, its output in folder/output.txt; killed with the block.
 
-    patience: seconds it is given to end by itself before it is killed; 0 kills at once. leftovers: files and folders
-    to remove should this process be killed itself; otherwise they are the caller's.
+    leftovers: files and folders to remove should this process be killed itself; otherwise they are the caller's.
     """
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, env=env, start_new_session=True
         )
+    guard = [sys.executable, "-I", "-S", "-c", _GUARD, str(process.pid), *map(str, leftovers)]
     try:
-        with _guarded(process.pid, leftovers):
-            yield process
+        with subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True) as guarding:  # noqa: S603
+            try:
+                yield process
+            finally:
+                guarding.communicate(b"done", timeout=10)
     finally:
-        _end(process, patience)
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Its whole group."""
+    if process.poll() is None:
+        send = getattr(os, "killpg", os.kill)  # Windows has no groups of this kind
+        with contextlib.suppress(ProcessLookupError):
+            send(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    process.wait(timeout=10)
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], folder: Path, timeout: float) -> None:
@@ -67,46 +79,15 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], fold
     the last lines of its output.
     """
     deadline = time.monotonic() + timeout
+    command = shlex.join(map(str, process.args)) if isinstance(process.args, list) else str(process.args)
     while not ready():
         if process.poll() is not None:
             said = _last_lines(folder)
-            taken = "is not available" in said or "ddress already in use" in said
-            kind = PortTaken if taken else ConnectFailed
-            raise kind(f"{_command(process)} ended by itself with code {process.returncode}. {said}")
+            kind = PortTaken if "is not available" in said or "ddress already in use" in said else ConnectFailed
+            raise kind(f"{command} ended by itself with code {process.returncode}. {said}")
         if time.monotonic() > deadline:
-            raise TimedOut(f"{_command(process)} was not ready after {timeout:g} s. {_last_lines(folder)}")
+            raise TimedOut(f"{command} was not ready after {timeout:g} s. {_last_lines(folder)}")
         time.sleep(0.02)
-
-
-@contextlib.contextmanager
-def _guarded(pid: int, leftovers: Sequence[Path]) -> Iterator[None]:
-    argv = [sys.executable, "-I", "-S", "-c", _GUARD, str(pid), *map(str, leftovers)]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True) as guard:  # noqa: S603
-        try:
-            yield
-        finally:
-            guard.communicate(b"done", timeout=10)
-
-
-def _end(process: subprocess.Popen[bytes], patience: float) -> None:
-    """End its whole group: asked first, if there is patience, then killed."""
-    if patience and process.poll() is None:
-        _signal_group(process, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
-    if process.poll() is None:
-        _signal_group(process, getattr(signal, "SIGKILL", signal.SIGTERM))
-    process.wait(timeout=10)
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    send = getattr(os, "killpg", os.kill)  # Windows has no groups of this kind
-    with contextlib.suppress(ProcessLookupError):
-        send(process.pid, number)
-
-
-def _command(process: subprocess.Popen[bytes]) -> str:
-    return shlex.join(map(str, process.args)) if isinstance(process.args, list) else str(process.args)
 
 
 def _last_lines(folder: Path, count: int = 20) -> str:

@@ -1,32 +1,60 @@
-"""s3target demo: the pipeline of luigi/demo.py on a store, from an empty folder to a printed report.
+"""demo and luigi: the two commands that need Luigi, which is imported when they run.
 
-What it starts it stops, and what it writes to your own store it removes again unless told to keep it. On a server of
-its own nothing of your AWS and Luigi configuration applies, so that it can touch no store but that one.
+The demo is the pipeline of luigi/demo.py on a store, from an empty folder to a printed report. What it starts it stops,
+and what it writes to your own store it removes again unless told to keep it. On a server of its own nothing of your AWS
+and Luigi configuration applies, so that it can touch no store but that one.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..client import Client
 from ..errors import ConfigError, NotFound
 from ..filesystem import FileSystem, parse_path
-from ..protocol.endpoint import Endpoint
-from ..protocol.operations.base import Locator
 from ..protocol.operations.buckets import CreateBucket, DeleteBucket, HeadBucket
-from .seaweedfs import Server, seaweedfs
+from .output import Output
 
 _BUCKET = "s3target-demo"
 
 
-def run(endpoint_url: str | None, bucket: str | None, keep: bool) -> int:
-    """0 if the pipeline came through. ConfigError if Luigi or the server of the demo extra is not installed."""
-    own_server = endpoint_url is None and bucket is None
-    if own_server and keep:
+def luigi(output: Output, options: argparse.Namespace) -> None:
+    """The luigi command with this package in place of luigi.contrib.s3: pipelines that import that module run
+    without boto3, unchanged. All arguments are luigi's; s3target luigi -h shows them.
+
+    examples:
+      s3target luigi --module pipelines.daily Report --day 2026-11-22 --local-scheduler
+    """
+
+
+def run_luigi(arguments: Sequence[str]) -> int:
+    """luigi's own exit status, as [retcode] of luigi.cfg has it. ConfigError if Luigi is not installed."""
+    try:
+        from luigi.cmdline import luigi_run
+
+        from ..luigi.standin import install
+    except ImportError as error:
+        raise ConfigError(f"this command runs Luigi: pip install luigi ({error})") from None
+    install()
+    luigi_run(list(arguments))
+    return 0
+
+
+def demo(output: Output, options: argparse.Namespace) -> int:
+    """Run a Luigi pipeline of word counts with two worker processes, on an S3 server that is started for it on
+    loopback (needs the demo extra), or on your own store.
+
+    examples:
+      s3target demo
+      s3target demo --endpoint-url https://ceph.example:8443 --bucket scratch
+    """
+    own_server = options.endpoint_url is None and options.bucket is None
+    if own_server and options.keep:
         raise ConfigError("--keep is for a store of yours; name it by --endpoint-url or --bucket")
     try:
         from ..luigi import S3Client
@@ -39,31 +67,32 @@ def run(endpoint_url: str | None, bucket: str | None, keep: bool) -> int:
             status = run_pipeline(f"s3://{_BUCKET}/words")
         print("SeaweedFS is stopped, and its data are gone.")
         return status
-    with _your_store(endpoint_url), _folder(S3Client().s3, bucket or _BUCKET, keep) as base:
+    bucket = options.bucket or _BUCKET
+    with _your_store(options.endpoint_url), _folder(S3Client().s3, bucket, options.keep) as base:
         return run_pipeline(base)
 
 
 @contextlib.contextmanager
 def _own_server() -> Iterator[None]:
+    from .seaweedfs import seaweedfs
+
     print("Starting SeaweedFS on loopback; it checks signatures ...", flush=True)
-    with seaweedfs() as server, _environment(_only(server)):
-        print(f"It answers at {server.endpoint_url}, process {server.pid}.")
-        yield
-
-
-def _only(server: Server) -> dict[str, str | None]:
-    """The environment in which the server is all there is. Worker processes get it too, forked or spawned."""
-    return {
-        **{name: None for name in os.environ if name.startswith(("AWS_", "BOTO"))},
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_ENDPOINT_URL_S3": server.endpoint_url,
-        "AWS_ACCESS_KEY_ID": server.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": server.secret_access_key,
-        "AWS_REGION": server.region,
-        "S3TARGET_SECTION": _BUCKET,
-        "no_proxy": "*",
-    }
+    with seaweedfs() as server:
+        # The server is all there is, for worker processes too, forked or spawned.
+        only = {
+            **{name: None for name in os.environ if name.startswith(("AWS_", "BOTO"))},
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_ENDPOINT_URL_S3": server.endpoint_url,
+            "AWS_ACCESS_KEY_ID": server.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": server.secret_access_key,
+            "AWS_REGION": server.region,
+            "S3TARGET_SECTION": _BUCKET,
+            "no_proxy": "*",
+        }
+        with _environment(only):
+            print(f"It answers at {server.endpoint_url}, process {server.pid}.")
+            yield
 
 
 @contextlib.contextmanager
@@ -101,20 +130,15 @@ def _folder(store: Client, bucket: str, keep: bool) -> Iterator[str]:
 
 def _make_bucket(client: Client, bucket: str) -> bool:
     """Whether it had to be made."""
+    from .removing import location
+
     try:
         client.call(HeadBucket(bucket))
     except NotFound:
-        client.call(CreateBucket(bucket, _location(client.endpoint)))
+        client.call(CreateBucket(bucket, location(client)))
         print(f"Made the bucket {bucket}.")
         return True
     return False
-
-
-def _location(endpoint: Locator) -> str | None:
-    # AWS wants to hear the region again, except us-east-1, whose name it refuses.
-    if not isinstance(endpoint, Endpoint) or endpoint.url or endpoint.region == "us-east-1":
-        return None
-    return endpoint.region
 
 
 @contextlib.contextmanager

@@ -10,12 +10,13 @@ import argparse
 import fnmatch
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ..client import Client
-from ..errors import ConfigError
+from ..errors import ConfigError, NoSuchKey
 from ..filesystem import FileSystem, S3Path, parse_path
+from ..globs import is_glob, literal_prefix
 from ..protocol.operations.objects import ObjectInfo
 
 
@@ -26,11 +27,6 @@ class LocalPath(NamedTuple):
 
     def __str__(self) -> str:
         return self.path
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is one, or is written as one."""
-        return self.path.endswith(("/", os.sep)) or os.path.isdir(self.path)
 
 
 class Stdio(NamedTuple):
@@ -70,13 +66,9 @@ def bucket_path(text: str) -> S3Path:
     return path
 
 
-_WILD = re.compile(r"[*?[]")
-
-
-def literal_beginning(key: str) -> str | None:
-    """What stands before the first wildcard of a key, None if there is none."""
-    found = _WILD.search(key)
-    return key[: found.start()] if found else None
+def is_pattern(path: S3Path, raw: bool = False) -> bool:
+    """Whether its key has wildcards. raw: they are characters like any other."""
+    return not raw and is_glob(path)
 
 
 def folder_of(key: str) -> str:
@@ -87,7 +79,7 @@ def folder_of(key: str) -> str:
 def matching(client: Client, pattern: S3Path) -> Iterator[ObjectInfo]:
     """The objects that a path with wildcards names."""
     fits = re.compile(fnmatch.translate(pattern.key)).match
-    for page in FileSystem(client).pages(pattern.bucket, literal_beginning(pattern.key) or ""):
+    for page in FileSystem(client).pages(pattern.bucket, literal_prefix(pattern.key)):
         names = page.objects.keys
         yield from (page.objects[number] for number, name in enumerate(names) if fits(name))
 
@@ -103,7 +95,7 @@ def select(client: Client, path: S3Path, *, recursive: bool, raw: bool = False) 
 
     raw: wildcards are characters like any other. recursive: the object of this very key, and all below it.
     """
-    if not raw and literal_beginning(path.key) is not None:
+    if is_pattern(path, raw):
         yield from matching(client, path)
         return
     single = None if path.is_root or path.key.endswith("/") else FileSystem(client).info(path)
@@ -113,14 +105,15 @@ def select(client: Client, path: S3Path, *, recursive: bool, raw: bool = False) 
         yield from in_folder(client, path)
 
 
-class Excluded:
+def excluded(patterns: Iterable[str]) -> Callable[[str], bool]:
     """Whether a name is to be left out: it fits one of the patterns, which are those of keys."""
+    fits = [re.compile(fnmatch.translate(pattern)).match for pattern in patterns]
+    return lambda name: any(fit(name) for fit in fits)
 
-    def __init__(self, patterns: Iterable[str]) -> None:
-        self._fits = [re.compile(fnmatch.translate(pattern)).match for pattern in patterns]
 
-    def __call__(self, name: str) -> bool:
-        return any(fits(name) for fits in self._fits)
+def nothing(path: S3Path) -> NoSuchKey:
+    """The error of a pattern or folder that names nothing."""
+    return NoSuchKey(404, "NoSuchKey", "there is nothing", bucket=path.bucket, key=path.key)
 
 
 class UnsafeName(ConfigError):

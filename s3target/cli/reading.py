@@ -1,54 +1,111 @@
-"""cat, stat and presign."""
+"""ls, du, stat, cat and presign: the commands that change nothing."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from ..client import Client
-from ..errors import NotFound, S3Error
+from ..errors import NotFound
 from ..filesystem import FileSystem, S3Path
-from ..protocol.operations.buckets import HeadBucket
+from ..protocol.operations.buckets import HeadBucket, ListBuckets
 from ..protocol.operations.objects import GetObject, HeadObject, ObjectInfo, PutObject
-from .arguments import client_of, declare
-from .output import Output, Tally, object_record
-from .places import literal_beginning, matching, s3_path
-from .units import duration, human_size, moment
+from .output import DONE, FAILED, Output, human_size, moment, object_record
+from .places import folder_of, is_pattern, matching, nothing, select
 
 
-def cat(parser: argparse.ArgumentParser) -> None:
-    declare(
-        parser,
-        "Write objects to stdout, one after the other. A connection that breaks is resumed.",
-        ["cat s3://logs/a.csv", "cat 's3://logs/2026/*.csv' | sort | uniq -c", "cat s3://logs/a.gz | zcat | head"],
-    )
-    parser.add_argument("paths", nargs="+", type=s3_path, metavar="s3://BUCKET/KEY")
-    parser.add_argument("--version-id", metavar="ID", help="of the object, where the bucket keeps versions")
-    parser.add_argument("--raw", action="store_true", help="* ? [ are characters like any other")
-    parser.set_defaults(run=_cat)
+def ls(client: Client, output: Output, options: argparse.Namespace) -> int:
+    """List buckets, or what begins with a path: folders end with a slash. Fails if there is nothing.
+    Wildcards are * ? [..]; "*" matches "/" too.
+
+    examples:
+      s3target ls
+      s3target ls s3://logs/2026/            what lies in the folder
+      s3target ls -r s3://logs/2026/         all objects below it
+      s3target ls 's3://logs/2026/*.gz'      those that fit
+      s3target ls --json s3://logs/2026/     one JSON object a line
+    """
+    path: S3Path | None = options.path
+    if path is None:
+        return _list_buckets(client, output)
+    if is_pattern(path, options.raw):
+        count = _tell_objects(matching(client, path), output, options)
+    elif options.recursive:
+        pages = FileSystem(client).pages(path.bucket, path.key)
+        count = sum(_tell_objects(page.objects, output, options) for page in pages)
+    else:
+        count = _list_level(client, path, output, options)
+    return DONE if count or path.is_root else FAILED
 
 
-def _cat(options: argparse.Namespace) -> int:
-    from .streaming import copy_out
+def _list_buckets(client: Client, output: Output) -> int:
+    token: str | None = ""
+    while token is not None:
+        buckets, token = client.call(ListBuckets(token or None))
+        for name, created in buckets:
+            record = {"type": "bucket", "url": f"s3://{name}/", "created": created.isoformat()}
+            output.tell(f"{moment(created)}  s3://{name}/", record)
+    return DONE
 
-    output, tally = Output(options), Tally()
-    with closing(client_of(options)) as client:
-        for path in options.paths:
-            try:
-                for key in _keys(client, path, options.raw):
-                    copy_out(client, S3Path(path.bucket, key), sys.stdout.buffer, version_id=options.version_id)
-                tally.add(done=1)
-            except S3Error as error:
-                output.failure(error)
-                tally.add(failed=1)
-    return tally.status
+
+def _tell_objects(entries: Iterable[ObjectInfo], output: Output, options: argparse.Namespace, base: str = "") -> int:
+    """base: the beginning of keys that is not shown. Gives how many there were."""
+    count = 0
+    for entry in entries:
+        count += 1
+        size = human_size(entry.size) if options.human_readable else str(entry.size)
+        output.tell(f"{moment(entry.last_modified)} {size:>12} {entry.key[len(base) :]}", object_record(entry))
+    return count
+
+
+def _list_level(client: Client, path: S3Path, output: Output, options: argparse.Namespace) -> int:
+    base, count = folder_of(path.key), 0
+    for page in FileSystem(client).pages(path.bucket, path.key, "/"):
+        for prefix in page.prefixes:
+            record = {"type": "prefix", "url": f"s3://{path.bucket}/{prefix}", "key": prefix}
+            output.tell(f"{'':19} {'folder':>12} {prefix[len(base) :]}", record)
+        count += len(page.prefixes) + _tell_objects(page.objects, output, options, base)
+    return count
+
+
+def du(client: Client, output: Output, options: argparse.Namespace) -> None:
+    """Add up sizes: of an object, of all below a folder, of what fits a pattern.
+
+    examples:
+      s3target du s3://logs/2026/
+      s3target du -H 's3://logs/*.gz' s3://reports
+    """
+    for path in options.paths:
+        with output.attempt():
+            sizes = [entry.size for entry in select(client, path, recursive=True, raw=options.raw)]
+            if not sizes and not path.is_root:
+                raise nothing(path)
+            size = human_size(sum(sizes)) if options.human_readable else str(sum(sizes))
+            record = {"type": "total", "url": str(path), "size": sum(sizes), "objects": len(sizes)}
+            output.tell(f"{size}\t{len(sizes)} objects\t{path}", record)
+
+
+def cat(client: Client, output: Output, options: argparse.Namespace) -> None:
+    """Write objects to stdout, one after the other. A connection that breaks is resumed.
+
+    examples:
+      s3target cat s3://logs/a.csv
+      s3target cat 's3://logs/2026/*.csv' | sort | uniq -c
+      s3target cat s3://logs/a.gz | zcat | head
+    """
+    from .transfers import copy_out
+
+    for path in options.paths:
+        with output.attempt():
+            for key in _keys(client, path, options.raw):
+                copy_out(client, S3Path(path.bucket, key), sys.stdout.buffer, version_id=options.version_id)
 
 
 def _keys(client: Client, path: S3Path, raw: bool) -> Iterator[str]:
-    if raw or literal_beginning(path.key) is None:
+    if not is_pattern(path, raw):
         yield path.key
         return
     empty = True
@@ -59,43 +116,19 @@ def _keys(client: Client, path: S3Path, raw: bool) -> Iterator[str]:
         raise NotFound(404, "NotFound", "no key fits the pattern", bucket=path.bucket, key=path.key)
 
 
-def stat(parser: argparse.ArgumentParser) -> None:
-    declare(
-        parser,
-        "What the store tells of objects, folders or buckets. Fails if one is not there.",
-        ["stat s3://logs/a.csv", "stat --json s3://logs/a.csv s3://logs", "stat -q s3://logs/_SUCCESS && echo done"],
-    )
-    parser.add_argument("paths", nargs="+", type=s3_path, metavar="s3://BUCKET/KEY")
-    parser.add_argument("--version-id", metavar="ID", help="of the object, where the bucket keeps versions")
-    parser.set_defaults(run=_stat)
+def stat(client: Client, output: Output, options: argparse.Namespace) -> None:
+    """What the store tells of objects, folders or buckets. Fails if one is not there.
 
-
-def _stat(options: argparse.Namespace) -> int:
-    output, tally = Output(options), Tally()
-    with closing(client_of(options)) as client:
-        for path in options.paths:
-            try:
-                record = _facts(client, path, options.version_id)
-            except S3Error as error:
-                output.failure(error)
-                tally.add(failed=1)
-                continue
-            tally.add(done=1)
+    examples:
+      s3target stat s3://logs/a.csv
+      s3target stat --json s3://logs/a.csv s3://logs
+      s3target stat -q s3://logs/_SUCCESS && echo done
+    """
+    for path in options.paths:
+        with output.attempt():
+            record = _facts(client, path, options.version_id)
             for line in [""] if output.json else _table(record):
                 output.tell(line, record)
-    return tally.status
-
-
-def _facts(client: Client, path: S3Path, version_id: str | None) -> dict[str, Any]:
-    if path.is_root:
-        region = client.call(HeadBucket(path.bucket))
-        return {"type": "bucket", "url": str(path), "region": region}
-    try:
-        return _object_facts(client.call(HeadObject(path.bucket, path.key, {}, version_id)))
-    except NotFound:
-        if version_id is None and FileSystem(client).isdir(path):
-            return {"type": "folder", "url": f"s3://{path.bucket}/{path.below}"}
-        raise
 
 
 _SHOWN_HEADERS = (
@@ -105,7 +138,15 @@ _SHOWN_HEADERS = (
 )
 
 
-def _object_facts(info: ObjectInfo) -> dict[str, Any]:
+def _facts(client: Client, path: S3Path, version_id: str | None) -> dict[str, Any]:
+    if path.is_root:
+        return {"type": "bucket", "url": str(path), "region": client.call(HeadBucket(path.bucket))}
+    try:
+        info = client.call(HeadObject(path.bucket, path.key, {}, version_id))
+    except NotFound:
+        if version_id is None and FileSystem(client).isdir(path):
+            return {"type": "folder", "url": f"s3://{path.bucket}/{path.below}"}
+        raise
     headers = {name: info.headers[name] for name in _SHOWN_HEADERS if name in info.headers}
     return {**object_record(info), **headers, "metadata": info.metadata}
 
@@ -117,45 +158,25 @@ def _table(record: dict[str, Any]) -> Iterator[str]:
             continue
         if name == "metadata":
             yield from (f"{'x-amz-meta-' + key:<20} {text}" for key, text in value.items())
-        else:
-            yield f"{name:<20} {_readable(name, value)}"
+            continue
+        if name == "size" and value >= 1024:
+            value = f"{value} ({human_size(value)})"
+        elif name == "modified":
+            value = moment(datetime.fromisoformat(value))
+        yield f"{name:<20} {value}"
 
 
-def _readable(name: str, value: Any) -> str:
-    if name == "size":
-        return f"{value} ({human_size(value)})" if value >= 1024 else str(value)
-    if name == "modified":
-        from datetime import datetime
+def presign(client: Client, output: Output, options: argparse.Namespace) -> None:
+    """A URL by which anyone can read (or, with --put, write) an object, until it expires or the session that
+    signed it ends. Nothing is asked of the store, so the object need not be there.
 
-        return moment(datetime.fromisoformat(value))
-    return str(value)
-
-
-def presign(parser: argparse.ArgumentParser) -> None:
-    declare(
-        parser,
-        "A URL by which anyone can read (or, with --put, write) an object, until it expires or the session that\n"
-        "signed it ends. Nothing is asked of the store, so the object need not be there.",
-        [
-            "presign s3://logs/a.csv",
-            "presign --expires 7d s3://logs/a.csv",
-            "presign --put s3://inbox/x    then: curl -T file URL",
-            "presign --version-id ID s3://logs/a.csv",
-        ],
-    )
-    parser.add_argument("path", type=s3_path, metavar="s3://BUCKET/KEY")
-    parser.add_argument("--expires", type=duration, default=3600, metavar="TIME", help="1h if not given, 7d at most")
-    parser.add_argument("--put", action="store_true", help="to write the object")
-    parser.add_argument("--version-id", metavar="ID", help="of the object, where the bucket keeps versions")
-    parser.set_defaults(run=_presign)
-
-
-def _presign(options: argparse.Namespace) -> int:
-    path: S3Path = options.path
-    operation: PutObject | GetObject = GetObject(path.bucket, path.key, version_id=options.version_id)
-    if options.put:
-        operation = PutObject(path.bucket, path.key)
-    with closing(client_of(options)) as client:
-        url = client.presign(operation, options.expires)
-    Output(options).tell(url, {"url": url, "expires_in": options.expires})
-    return 0
+    examples:
+      s3target presign s3://logs/a.csv
+      s3target presign --expires 7d s3://logs/a.csv
+      s3target presign --put s3://inbox/x    then: curl -T file URL
+      s3target presign --version-id ID s3://logs/a.csv
+    """
+    bucket, key = options.path
+    read = GetObject(bucket, key, version_id=options.version_id)
+    url = client.presign(PutObject(bucket, key) if options.put else read, options.expires)
+    output.tell(url, {"url": url, "expires_in": options.expires})

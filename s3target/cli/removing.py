@@ -1,60 +1,52 @@
-"""rm: by key, by pattern, by folder. Asks nothing; --dry-run shows. What cannot be removed is told, the rest goes."""
+"""rm, mb, rb and uploads: what goes, and what buckets there are. They ask nothing; --dry-run shows.
+
+What cannot be removed is told, the rest goes. An upload that was begun and never ended is stored, and billed.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 
 from ..client import Client
-from ..errors import NoSuchKey, S3Error, ServiceError
+from ..errors import NoSuchUpload, S3Error, ServiceError
 from ..filesystem import FOLDER_MARKER, FileSystem, S3Path
+from ..protocol.endpoint import Endpoint
+from ..protocol.operations.buckets import CreateBucket, DeleteBucket
 from ..protocol.operations.listing import MAX_KEYS_PER_DELETE, DeleteObjects
+from ..protocol.operations.multipart import AbortMultipartUpload, ListMultipartUploads, Upload
 from ..protocol.operations.objects import DeleteObject
 from ..protocol.xml import expressible
 from ..transfer.workers import run_all
-from .arguments import client_of, declare
-from .output import Output, Tally
-from .places import Excluded, literal_beginning, s3_path, select
+from .output import Output, human_time, moment
+from .places import excluded, in_folder, is_pattern, nothing, select
 
 
-def rm(parser: argparse.ArgumentParser) -> None:
-    declare(
-        parser,
-        "Remove objects, without asking. A single key need not be there.",
-        [
-            "rm s3://logs/old.gz s3://logs/older.gz",
-            "rm --dry-run 's3://logs/2025/*.tmp'",
-            "rm -r s3://logs/2025/",
-            "rm -r --exclude '*/_SUCCESS' s3://logs/2025/",
-        ],
-    )
-    parser.add_argument("paths", nargs="+", type=s3_path, metavar="s3://BUCKET/KEY")
-    parser.add_argument("-r", "--recursive", action="store_true", help="folders, with all that is below them")
-    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be removed")
-    parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="leave out keys that fit")
-    parser.add_argument("--raw", action="store_true", help="* ? [ are characters like any other")
-    parser.set_defaults(run=_rm, fail_usage=parser.error)
+def rm(client: Client, output: Output, options: argparse.Namespace) -> None:
+    """Remove objects, without asking. A single key need not be there.
 
-
-def _rm(options: argparse.Namespace) -> int:
+    examples:
+      s3target rm s3://logs/old.gz s3://logs/older.gz
+      s3target rm --dry-run 's3://logs/2025/*.tmp'
+      s3target rm -r s3://logs/2025/
+      s3target rm -r --exclude '*/_SUCCESS' s3://logs/2025/
+    """
     for path in options.paths:
         if not options.recursive and (path.is_root or path.key.endswith("/")):
             options.fail_usage(f"{path} is a folder; give -r to remove all that is below it")
-    with closing(client_of(options)) as client:
-        remover = Remover(client, Output(options), options.dry_run)
-        excluded = Excluded(options.exclude)
-        for path in options.paths:
-            keys = _doomed(client, path, options)
-            remover.remove(path, (key for key in keys if not excluded(key)))
-    return remover.tally.status
+    out = excluded(options.exclude)
+    for path in options.paths:
+        keys = (key for key in _doomed(client, path, options) if not out(key))
+        if not remove(client, output, path.bucket, keys, options.dry_run) and not path.is_root:
+            output.failure(nothing(path))
 
 
 def _doomed(client: Client, path: S3Path, options: argparse.Namespace) -> Iterator[str]:
-    wild = not options.raw and literal_beginning(path.key) is not None
+    wild = is_pattern(path, options.raw)
     if not wild and not options.recursive:
         yield path.key
         return
@@ -66,49 +58,25 @@ def _doomed(client: Client, path: S3Path, options: argparse.Namespace) -> Iterat
         yield entry.key
 
 
-class Remover:
-    """Removes keys a thousand at a time, and tells of each."""
+def remove(client: Client, output: Output, bucket: str, keys: Iterator[str], dry_run: bool) -> int:
+    """Remove keys, a thousand at a time, and tell of each. Gives how many there were."""
+    jobs = (partial(_remove_batch, client, output, bucket, batch, dry_run) for batch in _batches(keys))
+    return sum(run_all(jobs, threads=4))
 
-    def __init__(self, client: Client, output: Output, dry_run: bool) -> None:
-        self._client = client
-        self._output = output
-        self._dry_run = dry_run
-        self.tally = Tally()
 
-    def remove(self, path: S3Path, keys: Iterator[str]) -> None:
-        """keys: of path's bucket. It is a failure if there are none, unless path is a whole bucket."""
-        jobs = (partial(self._batch, path.bucket, batch) for batch in _batches(keys))
-        if not sum(run_all(jobs, threads=4)) and not path.is_root:
-            self._output.failure(NoSuchKey(404, "NoSuchKey", "there is nothing", bucket=path.bucket, key=path.key))
-            self.tally.add(failed=1)
+def _remove_batch(client: Client, output: Output, bucket: str, keys: list[str], dry_run: bool) -> int:
+    failures = {} if dry_run else remove_keys(client, bucket, keys)
+    for key in keys:
+        if key in failures:
+            output.failure(failures[key])
+        else:
+            output.count(done=1)
+            tell_removed(output, f"s3://{bucket}/{key}", dry_run)
+    return len(keys)
 
-    def remove_files(self, paths: Iterable[str]) -> None:
-        """Files of this machine."""
-        for path in paths:
-            try:
-                if not self._dry_run:
-                    os.unlink(path)
-            except OSError as error:
-                self._output.failure(error)
-                self.tally.add(failed=1)
-            else:
-                self._tell(path)
-                self.tally.add(done=1)
 
-    def _batch(self, bucket: str, keys: list[str]) -> int:
-        failures = {} if self._dry_run else remove_keys(self._client, bucket, keys)
-        for key in keys:
-            if key in failures:
-                self._output.failure(failures[key])
-            else:
-                self._tell(f"s3://{bucket}/{key}")
-        self.tally.add(len(keys) - len(failures), len(failures))
-        return len(keys)
-
-    def _tell(self, url: str) -> None:
-        status = "planned" if self._dry_run else "ok"
-        text = f"(dry run) rm {url}" if self._dry_run else f"rm {url}"
-        self._output.tell(text, {"operation": "rm", "url": url, "status": status})
+def tell_removed(output: Output, url: str, dry_run: bool) -> None:
+    output.did(f"rm {url}", "planned" if dry_run else "ok", url=url)
 
 
 def remove_keys(client: Client, bucket: str, keys: Iterable[str]) -> dict[str, S3Error]:
@@ -142,3 +110,106 @@ def _remove_one(client: Client, bucket: str, key: str) -> S3Error | None:
 def _batches(keys: Iterator[str]) -> Iterator[list[str]]:
     while batch := list(islice(keys, MAX_KEYS_PER_DELETE)):
         yield batch
+
+
+# ------------------------------------------------------------------------------------------------------------ buckets
+
+
+def mb(client: Client, output: Output, options: argparse.Namespace) -> None:
+    """Make buckets, in the region of --region.
+
+    examples:
+      s3target mb s3://scratch
+      s3target mb --region eu-west-1 s3://logs
+    """
+    for path in options.paths:
+        with output.attempt():
+            if not options.dry_run:
+                client.call(CreateBucket(path.bucket, location(client)))
+            output.did(f"mb s3://{path.bucket}", "planned" if options.dry_run else "ok", url=str(path))
+
+
+def location(client: Client) -> str | None:
+    # AWS wants to hear the region again, except us-east-1, whose name it refuses.
+    endpoint = client.endpoint
+    if not isinstance(endpoint, Endpoint) or endpoint.url or endpoint.region in ("us-east-1", "aws-global"):
+        return None
+    return endpoint.region
+
+
+def rb(client: Client, output: Output, options: argparse.Namespace) -> None:
+    """Remove buckets that are empty; with --force, what is in them first, without asking. Old versions of objects
+    in a versioned bucket are not removed, so such a bucket stays.
+
+    examples:
+      s3target rb s3://scratch
+      s3target rb --force --dry-run s3://scratch
+      s3target rb --force s3://scratch
+    """
+    for path in options.paths:
+        with output.attempt():
+            if options.force:
+                _empty(client, output, path, options.dry_run)
+            if not options.dry_run:
+                client.call(DeleteBucket(path.bucket))
+            output.did(f"rb s3://{path.bucket}", "planned" if options.dry_run else "ok", url=str(path))
+
+
+def _empty(client: Client, output: Output, path: S3Path, dry_run: bool) -> None:
+    if dry_run:
+        for entry in in_folder(client, path):
+            tell_removed(output, f"s3://{path.bucket}/{entry.key}", dry_run)
+        return
+    FileSystem(client).remove_directory(path)
+    for upload in list(pending(client, path)):
+        _abort(client, path.bucket, upload)
+
+
+# ------------------------------------------------------------------------------------------------------------ uploads
+
+
+def uploads(client: Client, output: Output, options: argparse.Namespace) -> None:
+    """List or abort multipart uploads that were begun and never ended: of tasks that were killed, mostly. To abort
+    needs --older-than, since a young one may be somebody's that is still running.
+
+    examples:
+      s3target uploads ls s3://logs
+      s3target uploads ls --older-than 1d s3://logs/2026/
+      s3target uploads abort --older-than 1d --dry-run s3://logs
+    """
+    if options.action == "abort" and options.older_than is None:
+        options.fail_usage("abort needs --older-than: 1d spares what others have begun since yesterday")
+    found, bucket = pending(client, options.path, options.older_than or 0), options.path.bucket
+    # Aborting what is being listed would move the marks by which the list goes on.
+    for upload in list(found) if options.action == "abort" else found:
+        url = f"s3://{bucket}/{upload.key}"
+        record = {"url": url, "upload_id": upload.upload_id, "initiated": upload.initiated.isoformat()}
+        if options.action == "ls":
+            age = human_time(max(0.0, time.time() - upload.initiated.timestamp()))
+            text = f"{moment(upload.initiated)} {age:>8} {url} {upload.upload_id}"
+            output.tell(text, {"type": "upload", **record})
+            continue
+        with output.attempt():
+            if not options.dry_run:
+                _abort(client, bucket, upload)
+            output.did(f"abort {url} {upload.upload_id}", "planned" if options.dry_run else "ok", **record)
+
+
+def pending(client: Client, path: S3Path, age: float = 0, now: float | None = None) -> Iterator[Upload]:
+    """The uploads below a prefix that were begun at least `age` seconds ago, page by page."""
+    before = (time.time() if now is None else now) - age
+    try:
+        page = client.call(ListMultipartUploads(path.bucket, path.key))
+    except NoSuchUpload:  # so rclone says that there is none
+        return
+    while True:
+        yield from (upload for upload in page.uploads if not age or upload.initiated.timestamp() <= before)
+        if page.next_key_marker is None:
+            return
+        marker = page.next_key_marker, page.next_upload_id_marker or ""
+        page = client.call(ListMultipartUploads(path.bucket, path.key, *marker))
+
+
+def _abort(client: Client, bucket: str, upload: Upload) -> None:
+    with suppress(NoSuchUpload):  # somebody was faster
+        client.call(AbortMultipartUpload(bucket, upload.key, upload.upload_id))

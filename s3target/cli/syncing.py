@@ -8,42 +8,22 @@ more than need be. --delete removes what the source has not, and only after all 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import NamedTuple
 
 from ..client import Client
 from ..errors import ConfigError
 from ..filesystem import FOLDER_MARKER, S3Path
 from ..protocol.operations.objects import ObjectInfo
-from .arguments import client_of, declare
-from .copying import add_copying, below, item_below, lies_in, local_files, manner_of
-from .etags import is_etag_of
-from .output import FAILED, Output
-from .places import Excluded, LocalPath, Place, Stdio, in_folder, place
-from .removing import Remover
+from ..transfer.plan import MIB, part_count
+from .copying import below, item_below, lies_in, local_files, manner_of
+from .output import Output
+from .places import LocalPath, Place, Stdio, excluded, in_folder
+from .removing import remove, tell_removed
 from .transfers import Item, Job, Transfers
-
-
-def sync(parser: argparse.ArgumentParser) -> None:
-    declare(
-        parser,
-        "Make a folder like another one: copy what is missing, has another size, or is older than the source.",
-        [
-            "sync ./site s3://www/",
-            "sync --delete --dry-run s3://logs/2026/ ./2026",
-            "sync --checksum --exclude '*.tmp' s3://logs/2026/ s3://archive/2026/",
-        ],
-    )
-    add_copying(parser)
-    parser.add_argument("source", type=place, metavar="SOURCE")
-    parser.add_argument("destination", type=place, metavar="DESTINATION")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--size-only", action="store_true", help="what has the same size is the same")
-    how.add_argument("--checksum", action="store_true", help="compare ETags with the content")
-    parser.add_argument("--delete", action="store_true", help="remove what the source has not")
-    parser.set_defaults(run=_sync, fail_usage=parser.error)
 
 
 class Seen(NamedTuple):
@@ -55,56 +35,93 @@ class Seen(NamedTuple):
     entry: ObjectInfo | None = None
 
 
-def _sync(options: argparse.Namespace) -> int:
+def sync(client: Client, output: Output, options: argparse.Namespace) -> None:
+    """Make a folder like another one: copy what is missing, has another size, or is older than the source.
+
+    examples:
+      s3target sync ./site s3://www/
+      s3target sync --delete --dry-run s3://logs/2026/ ./2026
+      s3target sync --checksum --exclude '*.tmp' s3://logs/2026/ s3://archive/2026/
+    """
     source, destination = options.source, options.destination
-    _check_usage(options, source, destination)
-    excluded = Excluded(options.exclude)
-    with closing(client_of(options)) as client:
-        there = {name: seen for name, seen in look(client, destination, False) if not excluded(name)}
-        plan = _Plan(destination, there, _comparison(options))
-        output = Output(options)
-        transfers = Transfers(client, output, manner_of(options, "cp"))
-        transfers.run(plan.items((name, seen) for name, seen in look(client, source, True) if not excluded(name)))
-        status = transfers.tally.status
-        if not options.delete:
-            return status
-        if status:
-            output.failure(ConfigError("nothing is deleted, since not all could be copied"))
-            return status
-        return _delete(client, output, options, plan)
+    if fault := _fault(options, source, destination):
+        options.fail_usage(fault)
+    out = excluded(options.exclude)
+    same = _same_size if options.size_only else _same_checksum if options.checksum else _not_older
+    there = {name: seen for name, seen in _look(client, destination) if not out(name)}
+    if not isinstance(source, S3Path):
+        os.stat(str(source))  # OSError if it is not there
+    plan = _Plan(destination, there, same)
+    items = plan.items((name, seen) for name, seen in _look(client, source) if not out(name))
+    Transfers(client, output, manner_of(options, "cp")).run(items)
+    if options.delete and output.status:
+        output.failure(ConfigError("nothing is deleted, since not all could be copied"))
+    elif options.delete and plan.empty and plan.surplus:
+        gone = f"{source} has nothing, so all of {destination} would go; use rm -r for that"
+        output.failure(ConfigError(gone))
+    elif options.delete:
+        _delete(client, output, destination, plan.surplus, options.dry_run)
 
 
-def _check_usage(options: argparse.Namespace, source: Place, destination: Place) -> None:
+def _fault(options: argparse.Namespace, source: Place, destination: Place) -> str:
+    """What is wrong with the usage, if anything is."""
     if isinstance(source, Stdio) or isinstance(destination, Stdio):
-        options.fail_usage("sync is for folders; cp knows -")
+        return "sync is for folders; cp knows -"
     if not isinstance(source, S3Path) and not isinstance(destination, S3Path):
-        options.fail_usage(f"neither {source} nor {destination} is an s3:// path")
+        return f"neither {source} nor {destination} is an s3:// path"
     if lies_in(source, destination) or lies_in(destination, source):
-        options.fail_usage(f"{source} and {destination} lie in one another")
+        return f"{source} and {destination} lie in one another"
+    return "give --size-only or --checksum, not both" if options.size_only and options.checksum else ""
 
 
-def look(client: Client, folder: Place, must_be: bool) -> Iterator[tuple[str, Seen]]:
-    """(path below the folder, what is there). must_be: OSError if a local folder is not there."""
+def _look(client: Client, folder: Place) -> Iterator[tuple[str, Seen]]:
+    """(path below the folder, what is there)."""
     if isinstance(folder, S3Path):
         for entry in in_folder(client, folder):
             name = entry.key[len(folder.below) :]
             if name and not (entry.size == 0 and name.endswith(("/", FOLDER_MARKER))):
-                modified = entry.last_modified.timestamp()
-                yield name, Seen(S3Path(entry.bucket, entry.key), entry.size, modified, entry)
-    elif must_be or os.path.isdir(str(folder)):
+                place = S3Path(entry.bucket, entry.key)
+                yield name, Seen(place, entry.size, entry.last_modified.timestamp(), entry)
+    elif os.path.isdir(str(folder)):
         for name, path in local_files(str(folder)):
             status = os.stat(path)
             yield name, Seen(LocalPath(path), status.st_size, status.st_mtime)
 
 
-Same = Callable[[Seen, Seen], bool]
-"""Whether a destination is what its source is."""
+class _Plan:
+    """Compares. surplus: what the source has not, once items() is through. empty: it has nothing at all."""
+
+    def __init__(self, destination: Place, there: dict[str, Seen], same: Callable[[Seen, Seen], bool]) -> None:
+        self._destination, self._there, self._same = destination, there, same
+        self.surplus = dict(there)
+        self.empty = True
+
+    def items(self, source: Iterator[tuple[str, Seen]]) -> Iterator[Item]:
+        for name, seen in source:
+            self.empty = False
+            self.surplus.pop(name, None)
+            there = self._there.get(name)
+            if there is not None and self._same(seen, there):
+                continue
+            if seen.entry is not None:
+                yield from item_below(self._destination, name, seen.entry)
+            else:
+                yield Job(seen.place, below(self._destination, name), seen.size)
 
 
-def _comparison(options: argparse.Namespace) -> Same:
-    if options.size_only:
-        return _same_size
-    return _same_checksum if options.checksum else _not_older
+def _delete(client: Client, output: Output, destination: Place, surplus: dict[str, Seen], dry_run: bool) -> None:
+    if isinstance(destination, S3Path):
+        keys = (seen.entry.key for seen in surplus.values() if seen.entry)
+        remove(client, output, destination.bucket, keys, dry_run)
+        return
+    for seen in surplus.values():
+        with output.attempt():
+            if not dry_run:
+                os.unlink(str(seen.place))
+            tell_removed(output, str(seen.place), dry_run)
+
+
+# -------------------------------------------------------------------------- whether a destination is what its source is
 
 
 def _same_size(source: Seen, there: Seen) -> bool:
@@ -124,38 +141,35 @@ def _same_checksum(source: Seen, there: Seen) -> bool:
     return entry is not None and is_etag_of(entry.e_tag, str(file.place), file.size)
 
 
-class _Plan:
-    """Compares. surplus: what the source has not, once items() is through. empty: it has nothing at all."""
-
-    def __init__(self, destination: Place, there: dict[str, Seen], same: Same) -> None:
-        self._destination, self._same = destination, same
-        self._there = there
-        self.surplus = dict(there)
-        self.empty = True
-
-    def items(self, source: Iterator[tuple[str, Seen]]) -> Iterator[Item]:
-        for name, seen in source:
-            self.empty = False
-            self.surplus.pop(name, None)
-            there = self._there.get(name)
-            if there is not None and self._same(seen, there):
-                continue
-            if seen.entry is not None:
-                yield from item_below(self._destination, S3Path(*seen.entry[:2]), name, seen.entry)
-            else:
-                yield Job(seen.place, below(self._destination, name), seen.size)
+_USUAL_PARTS = (8, 5, 16, 15, 32, 64, 100, 128, 256, 512, 1024)
+"""MiB: of this package and aws s3, of the smallest part, of rclone, s3cmd, MinIO, s5cmd and others."""
 
 
-def _delete(client: Client, output: Output, options: argparse.Namespace, plan: _Plan) -> int:
-    if plan.empty and plan.surplus:
-        output.failure(
-            ConfigError(f"{options.source} has nothing, so all of {options.destination} would go; use rm -r for that")
-        )
-        return FAILED
-    remover = Remover(client, output, options.dry_run)
-    if isinstance(options.destination, S3Path):
-        keys = (seen.entry.key for seen in plan.surplus.values() if seen.entry)
-        remover.remove(S3Path(options.destination.bucket, ""), keys)
-    else:
-        remover.remove_files(str(seen.place) for seen in plan.surplus.values())
-    return remover.tally.status
+def is_etag_of(e_tag: str, path: str, size: int) -> bool:
+    """Whether it is the MD5 of a file, or the MD5 of its parts' MD5s where it was uploaded in parts.
+
+    How long the parts were an ETag does not tell; of "...-12" those lengths are tried that are usual and come to 12
+    parts. OSError if the file cannot be read.
+    """
+    found = re.fullmatch(r"([0-9a-f]{32})(?:-([0-9]{1,5}))?", e_tag)
+    if not found:
+        return False
+    if found[2] is None:
+        return _digest(path, 0, size).hexdigest() == found[1]
+    lengths = [unit * MIB for unit in _USUAL_PARTS if max(1, part_count(size, unit * MIB)) == int(found[2])]
+    return any(_of_parts(path, size, length) == found[1] for length in lengths)
+
+
+def _of_parts(path: str, size: int, length: int) -> str:
+    digests = [_digest(path, offset, length).digest() for offset in range(0, max(size, 1), length)]
+    return hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()
+
+
+def _digest(path: str, offset: int, length: int) -> hashlib._Hash:
+    digest, left = hashlib.md5(usedforsecurity=False), length
+    with open(path, "rb") as file:
+        file.seek(offset)
+        while left and (piece := file.read(min(left, MIB))):
+            digest.update(piece)
+            left -= len(piece)
+    return digest

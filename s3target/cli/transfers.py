@@ -13,26 +13,28 @@ import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from ..client import Client
 from ..errors import ConfigError, PreconditionFailed, S3Error
 from ..filesystem import FileSystem, S3Path
 from ..protocol.operations.objects import ObjectInfo
 from ..transfer.download import download
-from ..transfer.plan import Progress, TransferOptions
+from ..transfer.plan import MIB, Progress, TransferOptions
+from ..transfer.reader import Reader, ReaderOptions
 from ..transfer.upload import upload
 from ..transfer.workers import Stopped, run_all
+from ..transfer.writer import Writer, WriterOptions
 from ..value import dataclass, field, replace
-from .output import Output, Tally
+from .output import Bar, Output
 from .places import LocalPath, Place, Stdio
-from .progress import Bar
-from .streaming import copy_in, copy_out
 
 _LOOKAHEAD = 10_000
 """Jobs that are made before the first one runs: of so many the sum of bytes is known, and so the time left."""
 _LAST_WAIT = 0.6
 """Seconds that an interrupt leaves to transfers, besides workers.GRACE, to abort what they have begun."""
+_READAHEAD = 4
+"""Ranges that are fetched at once on the way to stdout, of 8 MiB each."""
 
 
 class Job(NamedTuple):
@@ -70,15 +72,11 @@ class Manner:
 
 
 class Transfers:
-    """Runs jobs. tally: of all that were run so far."""
+    """Runs jobs; what comes of them output tells and counts."""
 
     def __init__(self, client: Client, output: Output, manner: Manner) -> None:
-        self._client = client
-        self._files = FileSystem(client)
-        self._output = output
-        self._manner = manner
+        self._client, self._output, self._manner = client, output, manner
         self._stop = threading.Event()
-        self.tally = Tally()
 
     def run(self, items: Iterable[Item]) -> None:
         """All of them. S3Error or OSError if the source cannot be listed; what fails of the jobs is told."""
@@ -87,11 +85,10 @@ class Transfers:
         known = len(ahead) < _LOOKAHEAD
         total = sum(item.size for item in ahead if isinstance(item, Job)) if known else None
         alone = len(ahead) == 1
-        threads = 1 if alone else self._manner.jobs
         with self._output.progress(total) as bar:
             jobs = (partial(self._attempt, item, bar, alone) for item in chain(ahead, remaining))
             try:
-                run_all(jobs, threads, self._stop)
+                run_all(jobs, 1 if alone else self._manner.jobs, self._stop)
             except KeyboardInterrupt:
                 self._stop.set()
                 _wait_for_workers(_LAST_WAIT)
@@ -99,17 +96,15 @@ class Transfers:
 
     def _attempt(self, item: Item, bar: Bar | None, alone: bool) -> None:
         """One job, and what came of it."""
-        try:
+        with self._output.attempt(f"{self._manner.verb} {item.source}", unless=self._stop):
             if isinstance(item, Refused):
                 raise item.error
-            self._tell(item, self._perform(item, bar, alone))
-            self.tally.add(done=1)
-        except BrokenPipeError:
-            raise
-        except (S3Error, OSError) as error:
-            if not self._stop.is_set():
-                self._output.failure(error, f"{self._manner.verb} {item.source}")
-            self.tally.add(failed=1)
+            status = self._perform(item, bar, alone)
+            if isinstance(item.destination, Stdio):
+                return  # stdout is the object's
+            source, destination = str(item.source), str(item.destination)
+            text = f"{self._manner.verb} {source} {destination}"
+            self._output.did(text, status, source=source, destination=destination, size=item.size)
 
     def _perform(self, job: Job, bar: Bar | None, alone: bool) -> str:
         """ok, skipped or planned."""
@@ -118,19 +113,18 @@ class Transfers:
             return "skipped"
         if manner.dry_run:
             return "planned"
-        options = TransferOptions(
-            threads=None if alone else 4,
-            progress=self._guarded(bar.counter() if bar else None),
-            extra_args=manner.extra_args,
-        )
+        progress = self._guarded(bar.counter() if bar else None)
+        options = TransferOptions(threads=None if alone else 4, progress=progress, extra_args=manner.extra_args)
         try:
-            transfer(self._client, job, options, manner.keep)
+            _transfer(self._client, job, options, manner.keep)
         except PreconditionFailed:
             if not manner.keep:
                 raise
             return "skipped"
-        if manner.move:
-            self._remove(job.source)
+        if manner.move and isinstance(job.source, S3Path):
+            FileSystem(self._client).remove(job.source)
+        elif manner.move:
+            os.unlink(str(job.source))
         return "ok"
 
     def _guarded(self, report: Progress | None) -> Progress:
@@ -146,32 +140,21 @@ class Transfers:
 
     def _is_there(self, destination: Place) -> bool:
         if isinstance(destination, S3Path):
-            return self._files.info(destination) is not None
+            return FileSystem(self._client).info(destination) is not None
         return isinstance(destination, LocalPath) and os.path.lexists(destination.path)
 
-    def _remove(self, source: Place) -> None:
-        if isinstance(source, S3Path):
-            self._files.remove(source)
-        elif isinstance(source, LocalPath):
-            os.unlink(source.path)
 
-    def _tell(self, job: Job, status: str) -> None:
-        verb = self._manner.verb
-        text = f"{verb} {job.source} {job.destination}"
-        notes = {"ok": text, "planned": f"(dry run) {text}", "skipped": f"{text}: is there already, left alone"}
-        if isinstance(job.destination, Stdio):
-            return  # stdout is the object's
-        record = {
-            "operation": verb,
-            "source": str(job.source),
-            "destination": str(job.destination),
-            "size": job.size,
-            "status": status,
-        }
-        self._output.tell(notes[status], record)
+def _wait_for_workers(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    for thread in threading.enumerate():
+        if thread.daemon and thread.name.startswith("s3target-"):
+            thread.join(max(0.0, end - time.monotonic()))
 
 
-def transfer(client: Client, job: Job, options: TransferOptions, keep: bool = False) -> None:
+# --------------------------------------------------------------------------------------------------------- one object
+
+
+def _transfer(client: Client, job: Job, options: TransferOptions, keep: bool) -> None:
     """Copy one object. keep: the store is not to replace one. S3Error or OSError if it fails; nothing is left then."""
     source, destination = job.source, job.destination
     if isinstance(source, S3Path) and isinstance(destination, S3Path):
@@ -187,14 +170,25 @@ def transfer(client: Client, job: Job, options: TransferOptions, keep: bool = Fa
 
 
 def _fetch(client: Client, source: S3Path, path: str, options: TransferOptions) -> None:
-    folder = os.path.dirname(path)
-    if folder:
+    if folder := os.path.dirname(path):
         os.makedirs(folder, exist_ok=True)
     info = download(client, source.bucket, source.key, path, replace(options, extra_args={}))
     if info.modified:
         # As aws s3 does: so that sync sees which of the two is the newer one.
         changed = info.last_modified.timestamp()
         os.utime(path, (changed, changed))
+
+
+def copy_out(
+    client: Client, path: S3Path, out: BinaryIO, progress: Progress | None = None, version_id: str | None = None
+) -> None:
+    """The object's bytes to a stream, by bounded memory. What came before an S3Error has been written then."""
+    options = ReaderOptions(version_id=version_id, readahead=_READAHEAD, progress=progress)
+    buffer = memoryview(bytearray(MIB))
+    with Reader(client, path.bucket, path.key, options) as reader:
+        while count := reader.readinto(buffer):
+            out.write(buffer[:count])
+    out.flush()
 
 
 def _writing(options: TransferOptions, destination: S3Path, keep: bool) -> TransferOptions:
@@ -212,11 +206,7 @@ def _store(client: Client, source: Place, destination: S3Path, options: Transfer
     if isinstance(source, LocalPath):
         upload(client, source.path, destination.bucket, destination.key, options)
         return
-    copy_in(client, sys.stdin.buffer, destination, options.extra_args, options.progress)
-
-
-def _wait_for_workers(seconds: float) -> None:
-    end = time.monotonic() + seconds
-    for thread in threading.enumerate():
-        if thread.daemon and thread.name.startswith("s3target-"):
-            thread.join(max(0.0, end - time.monotonic()))
+    how = WriterOptions(extra_args=options.extra_args, progress=options.progress)
+    with Writer(client, destination.bucket, destination.key, how) as writer:
+        while piece := sys.stdin.buffer.read(MIB):
+            writer.write(piece)

@@ -19,7 +19,6 @@ from typing import Any
 
 from ..errors import ConfigError, IntegrityError
 from . import version
-from .arguments import declare
 from .output import Output
 
 MANIFEST = "MANIFEST.sha256"
@@ -29,28 +28,16 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SKIPPED = {"__pycache__", MANIFEST}
 
 
-def vendor(parser: argparse.ArgumentParser) -> None:
-    declare(
-        parser,
-        "Copy this package into a project, where it works under any name, or into one file that Python runs.\n"
-        "Without the Luigi classes if --no-luigi. Nothing else need be installed.",
-        [
-            "vendor src/acme/_vendor                   then: from acme._vendor.s3target import S3Target",
-            "vendor --name s3x --no-luigi src/acme",
-            "vendor --check src/acme/s3x               is it still what was copied?",
-            "vendor --zipapp s3target.pyz              then: python3 s3target.pyz ls",
-        ],
-    )
-    parser.add_argument("folder", nargs="?", metavar="DIR", help="where the package's folder is to be made")
-    parser.add_argument("--zipapp", metavar="FILE", help="make one file")
-    parser.add_argument("--check", action="store_true", help="compare the copied package in DIR with its manifest")
-    parser.add_argument("--name", default="s3target", help="of the copied package")
-    parser.add_argument("--no-luigi", action="store_true", help="leave out what needs Luigi")
-    parser.add_argument("--force", action="store_true", help="replace a copy that was changed, or another file")
-    parser.set_defaults(run=_vendor, fail_usage=parser.error)
+def vendor(output: Output, options: argparse.Namespace) -> None:
+    """Copy this package into a project, where it works under any name, or into one file that Python runs.
+    Without the Luigi classes if --no-luigi. Nothing else need be installed.
 
-
-def _vendor(options: argparse.Namespace) -> int:
+    examples:
+      s3target vendor src/acme/_vendor                   then: from acme._vendor.s3target import S3Target
+      s3target vendor --name s3x --no-luigi src/acme
+      s3target vendor --check src/acme/s3x               is it still what was copied?
+      s3target vendor --zipapp s3target.pyz              then: python3 s3target.pyz ls
+    """
     if (options.folder is None) == (options.zipapp is None):
         options.fail_usage("name either a folder or --zipapp FILE")
     if not options.name.isidentifier():
@@ -58,14 +45,12 @@ def _vendor(options: argparse.Namespace) -> int:
     if options.check:
         count = check(Path(options.folder))
         record = {"path": options.folder, "files": count, "status": "ok"}
-        Output(options).tell(f"{options.folder}: all {count} files are as they were copied", record)
-        return 0
+        output.tell(f"{options.folder}: all {count} files are as they were copied", record)
+        return
     content = sources(luigi=not options.no_luigi)
-    make = _make_zipapp if options.zipapp else _make_folder
-    record = make(content, options)
+    record = (_make_zipapp if options.zipapp else _make_folder)(content, options)
     text = f"{record['path']}: version {record['version']}, {record['files']} files, SHA-256 {record['sha256']}"
-    Output(options).tell(text, record)
-    return 0
+    output.tell(text, record)
 
 
 def sources(luigi: bool = True) -> dict[str, bytes]:

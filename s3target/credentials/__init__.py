@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from .chain import Chain, default_chain
 from .profiles import Profile, Profiles
-from .provider import Anonymous, Passed, Provider, Static
+from .provider import Anonymous, Passed, Provider, Sources, Static
 from .refreshing import Refreshing
-from .role import assume_role
-from .sources import Sources
+from .roles import assume_role
 
 __all__ = [
     "Anonymous",

@@ -15,7 +15,7 @@ from .provider import Passed, Provider, failure
 from .refreshing import Refreshing
 
 if TYPE_CHECKING:
-    from .sources import Sources
+    from .provider import Sources
 
 
 class Chain:
@@ -81,11 +81,9 @@ def _fetched(provider: Provider) -> Credentials:
 
 def default_chain(sources: Sources) -> Chain:
     """All providers in botocore's order. A profile that was named in code takes the environment's keys out."""
-    from .container import Container
-    from .environment import Environment
-    from .instance import Instance
-    from .old_files import BotoConfig, Ec2CredentialsFile
-    from .profile_role import ProfileRole
+    from .metadata import Container, Instance
+    from .roles import ProfileRole
+    from .stored import BotoConfig, Ec2CredentialsFile, Environment
 
     profile, by_environment = sources.chosen, sources.profile_name is None
     return Chain(
@@ -104,11 +102,9 @@ def default_chain(sources: Sources) -> Chain:
 
 def profile_bound(sources: Sources, profile: str, with_environment: bool = False) -> list[Provider]:
     """The providers that look at one profile only, as a source_profile is looked at too."""
-    from .login import Login
-    from .process import Process
-    from .shared_files import ConfigFile, SharedCredentials
-    from .sso import Sso
-    from .web_identity import WebIdentity
+    from .logins import Login, Sso
+    from .roles import WebIdentity
+    from .stored import ConfigFile, Process, SharedCredentials
 
     return [
         WebIdentity(sources, profile, with_environment),

@@ -1,12 +1,23 @@
-"""What a provider is, and the two that need nothing: Static and Anonymous.
+"""What a provider is, what it reads from, and the two that need nothing: Static and Anonymous.
 
 A Provider only fetches. That its keys are kept, renewed and shared between threads is the business of Refreshing.
 """
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
 from ..errors import ConfigError, CredentialsError, RefreshFailed, S3Error
 from ..protocol.identity import Credentials
+from ..value import dataclass, field, replace
+from .profiles import Profiles, boolean
+
+if TYPE_CHECKING:
+    from ..client import Client, CredentialProvider
+    from ..protocol.operations.base import Locator
 
 
 class Passed(Exception):
@@ -68,3 +79,67 @@ def failure(name: str, error: Exception) -> S3Error:
         return RefreshFailed(f"{name} has no credentials any more: {error}")
     said = str(error) if isinstance(error, (S3Error, OSError)) else f"{type(error).__name__}: {error}"
     return RefreshFailed(f"{name} gave no credentials: {said}")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """profile_name: a profile that was named in code; None if the environment or nobody chose it.
+
+    sts: makes a client for STS that signs with the given keys. http: makes an unsigned client for a metadata service or
+    SSO, from its address and a timeout in seconds, without any proxy. Each such client is closed after use, so it must
+    not share its connections. clock: seconds since 1970. ask: asks a person for an MFA code; None: on the terminal.
+    outside: as http, for a service on the internet, so by the configured proxies and certificates; None: http.
+
+    A pickle of it has no secrets if environ is os.environ, whose place the other process's own takes. It can be made if
+    sts, http, clock, ask and outside can be pickled.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+    profiles: Profiles
+    profile_name: str | None
+    sts: Callable[[CredentialProvider], Client]
+    http: Callable[[Locator, float], Client]
+    clock: Callable[[], float] = time.time
+    ask: Callable[[str], str] | None = None
+    outside: Callable[[Locator, float], Client] | None = None
+
+    @property
+    def chosen(self) -> str:
+        """The name of the profile in use."""
+        return self.profiles.chosen if self.profile_name is None else self.profile_name
+
+    def setting(self, variable: str, key: str, profile: str | None = None) -> str | None:
+        """The environment's value, or the profile's (the chosen one's). An empty one counts as none."""
+        given = self.environ.get(variable)
+        return given or self.profiles.get(self.chosen if profile is None else profile).text(key)
+
+    def number(self, variable: str, key: str, default: float) -> float:
+        """A setting that is a number above 0. ConfigError if it is none."""
+        text = self.setting(variable, key)
+        try:
+            value = default if text is None else float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < float("inf"):
+            raise ConfigError(f"{variable} (or {key} of the profile) must be a number above 0, not {text!r}")
+        return value
+
+    def flag(self, variable: str, key: str) -> bool:
+        return boolean(self.setting(variable, key))
+
+    def unsigned(self, locator: Locator, timeout: float, attempts: int, outside: bool = False) -> Client:
+        """A client as of http() or outside(), that sends each request at most `attempts` times."""
+        client = (self.outside if outside and self.outside else self.http)(locator, timeout)
+        client.policy = replace(client.policy, max_attempts=attempts)
+        return client
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        if self.environ is os.environ:
+            state["environ"] = None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state["environ"] is None:
+            state = {**state, "environ": os.environ}
+        self.__dict__.update(state)

@@ -44,6 +44,11 @@ _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 class S3Client(FileSystem):
     """S3 as a Luigi file system.
 
+    >>> client = S3Client()
+    >>> client.put_string("region,sales", "s3://bucket/reports/north.csv")
+    >>> list(client.listdir("s3://bucket/reports"))
+    ['s3://bucket/reports/north.csv']
+
     Arguments are the settings of connect(), most of them boto3's; what is not given comes from the [s3] section of
     luigi.cfg, then from environment and profile. Clients of one configuration share their connections and credentials.
     An unknown argument raises DeprecatedBotoClientException (a ValueError) at once.
@@ -139,15 +144,15 @@ class S3Client(FileSystem):
         for name in globs.matches(self._files, parse_path(pattern)):
             yield base + name
 
-    def remove(self, path: Any, recursive: bool = True) -> bool:
+    def remove(self, path: Any, recursive: bool = True, *, progress: Any = None) -> bool:
         """Remove an object, or a directory with all that is below; False if there was neither.
 
         Wildcards in path mean themselves: what is removed is named. A path that ends in "/" is a directory, even if
         its marker is there as an object. InvalidDeleteException for a
         bucket's root, and for a directory without recursive. PartialFailure names the keys of a directory that the
-        store would not remove.
+        store would not remove. progress: of a directory, called with (keys done, None).
         """
-        place = parse_path(path)
+        place, told = parse_path(path), progress_of(progress, str(path))
         if place.is_root:
             raise InvalidDeleteException(f"Cannot delete root of bucket at path {path}")
         with changing(self.s3, place):
@@ -159,7 +164,7 @@ class S3Client(FileSystem):
                 return False
             if not recursive:
                 raise InvalidDeleteException(f"Path {path} is a directory. Must use recursive delete")
-            return self._files.remove_directory(place) > 0
+            return self._files.remove_directory(place, told) > 0
 
     def move(self, source_path: Any, destination_path: Any, **kwargs: Any) -> None:
         """Copy, then remove what was copied; all of it stays if anything of the copy failed. Arguments as for copy().
@@ -176,7 +181,7 @@ class S3Client(FileSystem):
             raise InvalidDeleteException(f"Cannot delete root of bucket at path {source_path}")
         if source == destination or (destination.is_below(source) and not self._is_file(source)):
             raise InvalidDeleteException(f"Cannot move {source_path} into itself: {destination_path}")
-        options = _copy_options(**kwargs)
+        options = _copy_options(source, **kwargs)
         with changing(self.s3, source):
             if self._copy_file(source, destination, options) is not None:
                 self._files.remove(source)
@@ -246,10 +251,11 @@ class S3Client(FileSystem):
         """Copy an object, or a directory, on the server: (number of objects, bytes in all).
 
         start_time, end_time: of a directory only what was modified between; times without a zone count as UTC.
-        kwargs: boto3's ExtraArgs. FileNotFoundException if there is neither object nor directory.
+        kwargs: boto3's ExtraArgs, and progress as for put_multipart(), but of a directory the bytes in all are not
+        known before its end. FileNotFoundException if there is neither object nor directory.
         """
         source, destination = parse_path(source_path), parse_path(destination_path)
-        options = _copy_options(threads=threads, part_size=part_size, **kwargs)
+        options = _copy_options(source, threads=threads, part_size=part_size, **kwargs)
         size = self._copy_file(source, destination, options)
         if size is not None:
             return 1, size
@@ -374,9 +380,14 @@ def _reader_options(what: str, kwargs: dict[str, Any]) -> ReaderOptions:
 
 
 def _copy_options(
-    threads: int = S3Client.DEFAULT_THREADS, part_size: int = S3Client.DEFAULT_PART_SIZE, **kwargs: Any
+    source: S3Path,
+    threads: int = S3Client.DEFAULT_THREADS,
+    part_size: int = S3Client.DEFAULT_PART_SIZE,
+    progress: Any = None,
+    **kwargs: Any,
 ) -> TransferOptions:
     check_deprecated(kwargs)
     check(kwargs, COPY, "copy")
     headers_for("CopyObject", kwargs)
-    return TransferOptions(part_size=part_size, threads=max(3, threads), extra_args=kwargs)
+    told = progress_of(progress, str(source))
+    return TransferOptions(part_size=part_size, threads=max(3, threads), progress=told, extra_args=kwargs)

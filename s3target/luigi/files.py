@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from luigi.target import AtomicLocalFile, FileAlreadyExists
 
-from ..errors import PreconditionFailed
+from ..errors import AccessDenied, PreconditionFailed
 from ..filesystem import parse_path
+from ..transfer.once import insist
 from ..transfer.plan import DEFAULT_PART
 from ..transfer.writer import Writer, WriterOptions
-from .options import check_write_options
+from .options import check_write_options, for_reading
 from .pipes import Pipe, drain, fill
 from .screens import progress_of
 from .snapshot import writing
@@ -33,6 +34,17 @@ if TYPE_CHECKING:
 
 _BUFFER_SIZE = 256 * 1024
 """Bytes between the caller and the file or the store: lines are cut out of it at C speed."""
+
+
+def check_vacant(path: str, client: S3Client, extra_args: dict[str, Any]) -> None:
+    """Before hours of work: FileAlreadyExists if there is an object at path, ConfigError if the store would overwrite
+    it. Only the commit can tell for certain."""
+    place = parse_path(path)
+    insist(client.s3, place.bucket, place.key, extra_args)
+    # Who may write need not be allowed to read: without ListBucket, AWS says 403 of what is not there.
+    with contextlib.suppress(AccessDenied):
+        if client.get_key(path, **for_reading(extra_args)) is not None:
+            raise FileAlreadyExists(f"{path} is there already")
 
 
 @contextlib.contextmanager
@@ -63,6 +75,7 @@ class AtomicS3File(AtomicLocalFile):
 
     @property
     def tmp_path(self) -> str:
+        """Where the content waits for its commit."""
         return str(self._temporary.name)
 
     def generate_tmp_path(self, path: str) -> str:
@@ -72,6 +85,7 @@ class AtomicS3File(AtomicLocalFile):
         return tmp_path
 
     def move_to_final_destination(self) -> None:
+        """The commit: upload what was written."""
         with _first_come(self.path):
             self.s3_client.put_multipart(self.tmp_path, self.path, **self.s3_options)
 
@@ -205,6 +219,8 @@ class ReadableS3File(io.BufferedReader):
     one without using it, as io.TextIOWrapper of Python 3.10 does, must not set a pipe going that takes the bytes.
     """
 
+    closed = False  # io.TextIOWrapper asks before each line, and io's own is slow to answer
+
     def __init__(self, s3_key: S3Key, *, for_program: bool = False) -> None:
         self.s3_key = s3_key
         self._for_program = for_program
@@ -225,7 +241,10 @@ class ReadableS3File(io.BufferedReader):
             if pipe is not None:
                 pipe.stop()
         finally:
-            super().close()
+            try:
+                super().close()
+            finally:
+                self.closed = True
 
     def seekable(self) -> bool:
         """False: Luigi's formats take a file for what it is, and this one is a stream."""

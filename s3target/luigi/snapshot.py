@@ -101,30 +101,43 @@ def _of(client: Client) -> Iterator[Snapshot]:
 
 def known(client: Client, path: S3Path) -> bool | None:
     """What the youngest snapshot that can tell says of path; None if the store must be asked."""
+    if not _active:
+        return None
     return next((answer for snapshot in _of(client) if (answer := snapshot.answer(path)) is not None), None)
 
 
-@contextlib.contextmanager
-def writing(client: Client, path: S3Path) -> Iterator[None]:
-    """Around what makes an object at path."""
-    try:
-        yield
-    except BaseException:
-        for snapshot in _of(client):  # it may be there all the same
-            snapshot.forget(path)
-        raise
-    for snapshot in _of(client):
-        snapshot.wrote(path)
-
-
-@contextlib.contextmanager
-def changing(client: Client, path: S3Path) -> Iterator[None]:
+# Classes, not contextlib's generators: those cost as much as a signature, and this is around every write.
+class changing:
     """Around what removes at path and below it, or makes things below it."""
-    try:
-        yield
-    finally:
-        for snapshot in _of(client):
-            snapshot.forget(path)
+
+    __slots__ = ("_client", "_path")
+
+    def __init__(self, client: Client, path: S3Path) -> None:
+        self._client, self._path = client, path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if _active:
+            self._tell(kind is None)
+
+    def _tell(self, done: bool) -> None:
+        for snapshot in _of(self._client):
+            snapshot.forget(self._path)
+
+
+class writing(changing):
+    """Around what makes an object at path."""
+
+    __slots__ = ()
+
+    def _tell(self, done: bool) -> None:
+        for snapshot in _of(self._client):
+            if done:
+                snapshot.wrote(self._path)
+            else:  # it may be there all the same
+                snapshot.forget(self._path)
 
 
 def _doubt(*_: Any) -> None:

@@ -18,27 +18,32 @@ from ..protocol.options import UPLOAD
 from ..transfer.reader import ReaderOptions
 from .client import S3Client
 from .errors import FileNotFoundException
-from .files import AtomicS3File, ReadableS3File, StreamedS3File
+from .files import AtomicS3File, ReadableS3File, StreamedS3File, check_vacant
 from .key import S3Key
 from .options import DEPRECATED, check_write_options, for_reading
 from .screens import progress_of
 
 _FLAG = "_SUCCESS"
-_TEXT_CHUNK = 64 * 1024
+_TEXT_CHUNK = 128 * 1024
 """Bytes decoded at a time; io's own 8 KiB are slower."""
 _OPTIONS = UPLOAD | {"part_size"}
 
 
 class S3Target(FileSystemTarget):
-    """An object on S3 as a task's output or input.
+    """An object on S3 as a task's output or input. It appears at its key whole, when the file is closed, or not at all.
+
+    >>> with S3Target("s3://bucket/report.csv", ContentType="text/csv").open("w") as file:
+    ...     _ = file.write("region,sales")
+    >>> S3Target("s3://bucket/report.csv").exists()
+    True
 
     path: s3://bucket/key, text or a pathlib path; s3a:// and s3n:// mean the same. Wildcards in it mean themselves.
     format: of luigi.format, text by default.
     client: an S3Client; one of the default configuration if None. overwrite: False commits only if nothing is at the
-    path yet, else luigi.target.FileAlreadyExists. upload: "at_close", from a temporary file, or "while_writing", in
-    parts from bounded memory with no disk. tmp_dir: where output waits for its commit. readahead: ranges
-    fetched in parallel ahead of the reader, 0 for one plain stream. progress: called with (bytes done, bytes in all),
-    or a luigi.Task, which then shows it on the scheduler's page.
+    path yet, else luigi.target.FileAlreadyExists, from open("w") if it is known by then. upload: "at_close", from a
+    temporary file, or "while_writing", in parts from bounded memory with no disk. tmp_dir: where output waits for its
+    commit. readahead: ranges fetched in parallel ahead of the reader, 0 for one plain stream.
+    progress: called with (bytes done, bytes in all), or a luigi.Task, which then shows it on the scheduler's page.
     version_id: which version to read. Further arguments are for what is written: part_size (bytes), and boto3's
     ExtraArgs (ServerSideEncryption, ACL, Metadata, ContentType, ...); one that cannot be right is a ConfigError. An
     SSECustomerKey among them reads, too.
@@ -164,6 +169,7 @@ class S3Target(FileSystemTarget):
             options["progress"] = self.progress
         if not self.overwrite:
             options["IfNoneMatch"] = "*"
+            check_vacant(self.path, self.fs, options)
         if self.upload == "while_writing":
             return StreamedS3File(self.path, self.fs, **options)
         return AtomicS3File(self.path, self.fs, tmp_dir=self.tmp_dir, **options)

@@ -77,6 +77,8 @@ def seal(request: Request, checksum: str | None, payload_signing: bool | None = 
     x-amz-sdk-checksum-algorithm names), or None. payload_signing: True hashes the payload always, False never; None by
     botocore's rule: on plain http always, on https unless a checksum protects the body already.
     """
+    if not checksum and not request.body.length and _FLAG not in request.headers:  # most of what is not a write
+        return request.with_headers({"x-amz-content-sha256": EMPTY_SHA256})
     digests: dict[str, Digest] = {}
     name = _checksum_header(request, checksum)
     if name == "content-md5":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from functools import lru_cache
 from itertools import product
 
 from ..errors import ConfigError
@@ -62,7 +63,12 @@ def percent_decode(text: str, plus_is_space: bool = True) -> str:
 
 def amz_timestamp(now: float) -> str:
     """now (seconds since 1970) as YYYYMMDD'T'HHMMSS'Z'."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    return _timestamp(int(now // 1))
+
+
+@lru_cache(maxsize=8)  # many requests are signed within one second
+def _timestamp(second: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
 
 
 def parse_timestamp(text: str) -> datetime:

@@ -95,7 +95,9 @@ class Request(NamedTuple):
     service: str = "s3"
 
     def with_headers(self, headers: Headers) -> Request:
-        return self._replace(headers={**self.headers, **headers})
+        # Not by _replace(), which costs three times as much, at every request.
+        method, origin, path, query, own, body, region, service = self
+        return Request(method, origin, path, query, {**own, **headers}, body, region, service)
 
     def __repr__(self) -> str:
         # Headers carry signatures, session tokens and SSE-C keys; the query may.
@@ -121,6 +123,10 @@ class Response(NamedTuple):
     headers: Headers
     content: bytes = b""
     stream: Stream | None = None
+
+    def reader(self) -> Stream:
+        """The body to be read, wherever it is."""
+        return self.stream or io.BytesIO(self.content)
 
     def __repr__(self) -> str:
         # STS answers with keys.

@@ -162,7 +162,9 @@ def _header(operation: str, name: str, value: Any) -> Headers:
         return {header: str(value).upper()}
     if name.endswith("SSECustomerKey"):
         return _customer_key(name, value)
-    text = _TEXT.get(name, _text)(name, value)
+    # The ETag of a write goes as it was given, as boto3 sends it: Ceph 16 wants it bare, and others take both forms.
+    bare = name == "IfMatch" and operation != "GetObject"
+    text = (_text if bare else _TEXT.get(name, _text))(name, value)
     return {_HEADERS[name]: text}
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from ..client import Client
-from ..errors import NoSuchUpload, S3Error
+from ..errors import NoSuchUpload, ObjectChanged, S3Error
 from ..protocol.messages import Headers
 from ..protocol.operations.base import Operation
 from ..protocol.operations.multipart import (
@@ -21,8 +21,10 @@ from ..protocol.operations.multipart import (
     CreateMultipartUpload,
     Part,
 )
-from ..protocol.operations.objects import WrittenObject
+from ..protocol.operations.objects import HeadObject, WrittenObject
+from ..protocol.operations.traces import MARK
 from ..protocol.options import ExtraArgs, headers_for
+from .marks import mark
 from .workers import Stopped
 
 _log = logging.getLogger("s3target.transfer")
@@ -38,7 +40,8 @@ class MultipartUpload:
         self._client = client
         self.bucket, self.key = bucket, key
         self._extra_args = extra_args
-        self._create = CreateMultipartUpload(bucket, key, headers)
+        self._mark = mark(extra_args)
+        self._create = CreateMultipartUpload(bucket, key, {**headers, **self._mark})
         self._completed = self._aborted = False
         self.upload_id = ""
 
@@ -64,12 +67,13 @@ class MultipartUpload:
                 self._abort()
 
     def complete(self, parts: Iterable[Part], headers: Headers = _NO_HEADERS) -> WrittenObject:
-        """Make the object of these parts, in this order."""
-        own = headers_for("CompleteMultipartUpload", self._extra_args)
-        operation = CompleteMultipartUpload(self.bucket, self.key, self.upload_id, tuple(parts), {**own, **headers})
+        """Make the object of these parts, in this order. The answer has its ETag, whether the store told it or not."""
+        headers, used = {**headers_for("CompleteMultipartUpload", self._extra_args), **headers}, tuple(parts)
+        place = self.bucket, self.key, self.upload_id
+        operation = CompleteMultipartUpload(*place, used, headers, self._mark.get(MARK, ""))
         written = self._client.call(operation)
         self._completed = True
-        return written
+        return known(self._client, operation, written, sum(part.size for part in used), self._extra_args)
 
     def _abort(self) -> None:
         headers = headers_for("AbortMultipartUpload", self._extra_args)
@@ -82,6 +86,24 @@ class MultipartUpload:
             _log.warning(
                 "upload %s of %s could not be aborted: %s; its parts stay until it is", self.upload_id, place, error
             )
+
+
+def known(
+    client: Client, operation: Operation[WrittenObject], written: WrittenObject, size: int, extra_args: ExtraArgs
+) -> WrittenObject:
+    """written, with its ETag: a store that does not tell it (Ceph 16 of an upload) is asked, and then for the size too.
+
+    ObjectChanged if that is not `size` bytes. operation: the one that wrote.
+    """
+    if written.e_tag:
+        return written
+    assert operation.key is not None
+    headers = headers_for("HeadObject", extra_args)
+    there = client.call(HeadObject(operation.bucket, operation.key, headers, written.version_id))
+    if there.size != size:
+        place = f"s3://{operation.bucket}/{operation.key}"
+        raise ObjectChanged(f"what was written to {place} has {there.size} bytes and not {size}; write it again")
+    return written._replace(e_tag=there.e_tag)
 
 
 def declared_checksum(client: Client, extra_args: ExtraArgs) -> Headers:

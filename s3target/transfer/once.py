@@ -1,9 +1,9 @@
-"""Whether a store keeps its word about If-None-Match: *, found out before it is relied upon.
+"""Whether a store keeps its word about If-None-Match and If-Match, found out before it is relied upon.
 
 Some stores do not know the header, say 200 and overwrite: rclone always, Ceph 16 on CompleteMultipartUpload. So before
 the first conditional write of a kind to a bucket, a scratch object beside the key is written twice, and the second time
-must be refused. That costs three requests (six for uploads in parts), once per client, bucket and kind of write; AWS,
-which documents the condition, is not asked. https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+must be refused. That costs three requests (six for uploads in parts), once per client, bucket and kind of write. What
+is known of the store already (stores.py), as of AWS, is not asked.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from ..protocol.messages import BytesBody, Headers
 from ..protocol.operations.multipart import UploadPart
 from ..protocol.operations.objects import CopyObject, CopySource, DeleteObject, PutObject
 from ..protocol.options import ExtraArgs, headers_for
+from .marks import is_conditional
 from .multipart import MultipartUpload
 
-_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazonaws.eu")
 _ONCE = {"if-none-match": "*"}
 _ROOM = 960
 """Bytes of the key that the scratch object's own begins with: a policy may allow nothing but what begins so."""
@@ -29,17 +29,13 @@ _NEEDED = ("ACL", "GrantFullControl", "ServerSideEncryption", "SSEKMSKeyId", "SS
 _log = logging.getLogger("s3target.transfer")
 
 
-def is_conditional(extra_args: ExtraArgs) -> bool:
-    """Whether what is written must not overwrite anything."""
-    return str(extra_args.get("IfNoneMatch")) == "*"
-
-
 def insist(client: Client, bucket: str, key: str, extra_args: ExtraArgs, operation: str = "PutObject") -> None:
     """ConfigError if the write is conditional and the store ignores that. operation: the kind that will commit it."""
     if is_conditional(extra_args) and not keeps_condition(client, bucket, key, extra_args, operation):
         raise ConfigError(
-            f"this store ignores If-None-Match on {operation}, so it would overwrite s3://{bucket}/{key} in silence; "
-            f"nothing was written. Allow overwriting, or give each writer a path of its own{_ADVICE.get(operation, '')}"
+            f"this store does not keep conditions (If-None-Match, If-Match) on {operation}, so s3://{bucket}/{key} "
+            "might be overwritten in silence; nothing was written. Allow overwriting, or give each writer a path of "
+            f"its own{_ADVICE.get(operation, '')}"
         )
 
 
@@ -48,9 +44,11 @@ _ADVICE = {"CompleteMultipartUpload": ", or write the object in one piece (uploa
 
 def keeps_condition(client: Client, bucket: str, key: str, extra_args: ExtraArgs, operation: str) -> bool:
     """Whether If-None-Match: * works here. S3Error if that cannot be found out."""
+    if operation in client.store.lacks:
+        return False
     origin = client.endpoint.locate(bucket).origin
     proof = (__name__, origin, bucket, operation)
-    if proof in client.proven or origin.host.endswith(_AWS):
+    if proof in client.proven or operation in client.store.keeps:
         return True
     headers = headers_for("PutObject", {name: extra_args[name] for name in _NEEDED if name in extra_args})
     scratch = f"{key.encode()[:_ROOM].decode(errors='ignore')}.s3target-{os.urandom(6).hex()}"

@@ -92,8 +92,8 @@ def part_ranges(size: int, part_size: int) -> Iterator[PartRange]:
 def threads_for(size: int, part_size: int, wanted: int | None = None) -> int:
     """How many threads move `size` bytes: no more than there are parts, and at least one.
 
-    They wait for the network most of the time and one connection to S3 gives 50 to 90 MB/s, so not wanting any number
-    means 16, and up to 32 where there are cores to feed that many.
+    At most: workers.run_all() begins with fewer. One connection to S3 gives 50 to 90 MB/s, so not wanting any number
+    means 32, or 16 with a single core, which cannot feed more.
     """
-    most = wanted or min(32, max(16, 4 * (os.cpu_count() or 1)))
+    most = wanted or min(32, 16 * (os.cpu_count() or 1))
     return max(1, min(part_count(size, part_size), most))

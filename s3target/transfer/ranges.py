@@ -82,12 +82,13 @@ class RangeBody:
 
     def _ask(self) -> ObjectStream:
         ranged = self.position > 0 or self._last is not None
-        known = self._known
-        operation = replace(
-            self._operation,
-            byte_range=ByteRange(self.position, self._last) if ranged else None,
-            if_match=(known.e_tag if known else None) or self._operation.if_match,
-        )
+        known, operation = self._known, self._operation
+        if ranged or known or operation.byte_range:
+            operation = replace(
+                operation,
+                byte_range=ByteRange(self.position, self._last) if ranged else None,
+                if_match=(known.e_tag if known else None) or operation.if_match,
+            )
         try:
             answer = self._client.call(operation)
         except ServiceError as error:

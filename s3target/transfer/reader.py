@@ -127,7 +127,7 @@ class Reader(io.RawIOBase):
         # io's own takes 8 KiB at a time.
         buffer = bytearray(left)
         view, got = memoryview(buffer), 0
-        while count := self.readinto(view[got:]):
+        while got < left and (count := self.readinto(view[got:])):
             got += count
         return bytes(view[:got])
 
@@ -193,7 +193,7 @@ class Reader(io.RawIOBase):
 
     def _open_source(self) -> Source:
         client, operation, options = self._client, self._operation, self._options
-        everything = replace(operation, byte_range=ByteRange(self._position))
+        everything = replace(operation, byte_range=ByteRange(self._position)) if self._position else operation
         if not options.readahead:
             return RangeBody(client, everything, self._info)
         first = ByteRange(self._position, self._position + options.part_size - 1)

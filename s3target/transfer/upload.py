@@ -25,8 +25,9 @@ from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import headers_for
 from ..value import dataclass, field
+from .marks import is_conditional, mark
 from .multipart import MultipartUpload, declared_checksum
-from .once import insist, is_conditional, keeps_condition
+from .once import insist, keeps_condition
 from .plan import MAX_SINGLE, MIB, TransferOptions, part_ranges, part_size_for, threads_for
 from .workers import Meter, Stopped, run_all
 
@@ -125,7 +126,8 @@ def _needs_one_piece(client: Client, size: int, bucket: str, key: str, options: 
 
 def _put(client: Client, file: _Snapshot, bucket: str, key: str, options: TransferOptions) -> WrittenObject:
     body: Body = _read(file) if file.size <= READ_AT_ONCE else FileSlice(file.path, 0, file.size)
-    written = client.call(PutObject(bucket, key, body, headers_for("PutObject", options.extra_args)))
+    headers = {**headers_for("PutObject", options.extra_args), **mark(options.extra_args)}
+    written = client.call(PutObject(bucket, key, body, headers))
     if not isinstance(body, BytesBody):
         file.check()
     Meter(options.progress, file.size).add(file.size)

@@ -18,6 +18,10 @@ from typing import Any, Generic, TypeVar
 
 from ..errors import S3Error
 
+AT_FIRST = 8
+"""Threads that run_all() begins with: enough to keep a few cores busy, and more would be in each other's way there."""
+PATIENCE = 0.01
+"""Seconds without a job done after which it doubles them: they wait for a store that is far away."""
 GRACE = 0.3
 """Seconds that an interrupt waits for running jobs: Ctrl-C is to be over within one, requests to clean up included."""
 _SLICE = 0.25
@@ -58,13 +62,17 @@ class Workers:
     """The pool. Leaving the `with` block waits for all jobs, or, if by an exception, stops and drains.
 
     stop: an Event of the caller's, where jobs are made before the pool is; set once there is no use in going on.
+    at_first: so many threads until no job is done for PATIENCE, then twice as many, and so on up to `threads`.
     Only the thread that made the pool calls its methods.
     """
 
-    def __init__(self, threads: int, waiting: int = 0, stop: threading.Event | None = None) -> None:
+    def __init__(
+        self, threads: int, waiting: int = 0, stop: threading.Event | None = None, at_first: int | None = None
+    ) -> None:
         self.stop = stop or threading.Event()
         self._threads = threads
-        self._room = threads + waiting
+        self._used = min(threads, at_first or threads)
+        self._waiting = waiting
         self._started: list[threading.Thread] = []
         self._queue: deque[Ticket[Any]] = deque()
         self._held = self._idle = self._alive = 0
@@ -76,12 +84,13 @@ class Workers:
 
     def submit(self, job: Callable[[], T]) -> Ticket[T]:
         """Have the job run; waits while the pool is full. Raises the first error of an earlier job."""
-        self.wait_for(lambda: self._held < self._room)
+        while not self.wait_for(self._has_room, PATIENCE if self._used < self._threads else None):
+            self._used = min(2 * self._used, self._threads)
         ticket = Ticket(self, job)
         with self._work:
             self._held += 1
             self._queue.append(ticket)
-            start = len(self._queue) > self._idle and len(self._started) < self._threads
+            start = len(self._queue) > self._idle and len(self._started) < self._used
             self._work.notify()
         if start:
             self._start()
@@ -122,15 +131,23 @@ class Workers:
             self.close(GRACE)
             raise
 
-    def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Wait until it holds. Raises the first error of a job, or Stopped, in which case it may never hold."""
+    def _has_room(self) -> bool:
+        return self._held < self._used + self._waiting
+
+    def wait_for(self, condition: Callable[[], bool], patience: float | None = None) -> bool:
+        """Wait until it holds; False if no job is done for `patience` seconds meanwhile.
+
+        Raises the first error of a job, or Stopped, in which case it may never hold.
+        """
         with self._done:
             while self._error is None and not condition():
                 if self.stop.is_set():
                     raise Stopped("the transfer was stopped")
-                self._done.wait(_SLICE)
+                if not self._done.wait(patience or _SLICE) and patience is not None:
+                    return False
             if self._error is not None:
                 raise self._error
+        return True
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name=f"s3target-{len(self._started) + 1}", daemon=True)
@@ -179,13 +196,13 @@ class Workers:
 
 
 def run_all(jobs: Iterable[Callable[[], T]], threads: int, stop: threading.Event | None = None) -> list[T]:
-    """The results of all jobs in order, with at most `threads` of them running at once.
+    """The results of all jobs in order, with at most `threads` of them running at once, and AT_FIRST to begin with.
 
     jobs: is asked for the next one only when a thread is free. With one thread, the caller's own does the work.
     """
     if threads == 1:
         return [job() for job in jobs]
-    with Workers(threads, stop=stop) as workers:
+    with Workers(threads, stop=stop, at_first=AT_FIRST) as workers:
         tickets = [workers.submit(job) for job in jobs]
         workers.drain()
         return [ticket.result() for ticket in tickets]

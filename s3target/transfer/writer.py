@@ -32,7 +32,8 @@ from ..protocol.messages import BytesBody
 from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import ExtraArgs, headers_for
-from ..value import dataclass, field
+from ..value import dataclass, field, replace
+from .marks import mark
 from .multipart import MultipartUpload, declared_checksum
 from .once import insist
 from .plan import DEFAULT_PART, MAX_PART, MAX_PARTS, MIN_PART, Progress
@@ -182,7 +183,8 @@ class Writer(io.RawIOBase):
     def __init__(self, client: Client, bucket: str, key: str, options: WriterOptions | None = None) -> None:
         super().__init__()
         self._client, self._bucket, self._key = client, bucket, key
-        self._options = options or WriterOptions()
+        options = options or WriterOptions()
+        self._options = replace(options, equal_parts=True) if client.store.equal_parts else options
         self._process = os.getpid()
         self._meter = Meter(self._options.progress)
         self._buffer: PartBuffer | None = PartBuffer(self._options.part_size)
@@ -309,7 +311,7 @@ class Writer(io.RawIOBase):
     def _put(self) -> WrittenObject:
         assert self._buffer is not None
         insist(self._client, self._bucket, self._key, self._options.extra_args)
-        headers = headers_for("PutObject", self._options.extra_args)
+        headers = {**headers_for("PutObject", self._options.extra_args), **mark(self._options.extra_args)}
         written = self._client.call(PutObject(self._bucket, self._key, self._buffer.body(), headers))
         self._meter.add(self._count)
         return written

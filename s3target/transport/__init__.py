@@ -57,7 +57,7 @@ class HttpTransport:
         self.options = options
 
     def send(self, request: Request) -> Response:
-        """The answer, whatever its status; `stream` is its body, still to be read or closed.
+        """The answer, whatever its status; `stream`, if there is one, is its body, still to be read or closed.
 
         Raises TransportError. What is wrong before a byte has been sent is raised as it is: ConfigError for a
         header, path, proxy or certificate setting, OSError for a body's file that cannot be opened.

@@ -11,6 +11,7 @@ import os
 import select
 import socket
 import struct
+import time
 from io import BufferedIOBase
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -36,7 +37,10 @@ class Answer:
 
     begin() raises BadResponse, or OSError as it comes from the socket. status, headers, keep_alive: of the head.
     length: of the body, as body_length() gives it. rest: bytes received after the head. begun: some byte had come.
+    patience: seconds that a head may take from its first byte on; silence is the socket's business.
     """
+
+    patience = 60.0
 
     def __init__(
         self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
@@ -47,8 +51,10 @@ class Answer:
 
     def begin(self) -> None:
         reader = HeadReader()
-        head = None
+        head, end = None, 0.0
         while head is None:
+            if self.begun and time.monotonic() > (end := end or time.monotonic() + self.patience):
+                raise BadResponse(f"the head of the answer has begun, but is not whole after {self.patience:g} s")
             piece = self._sock.recv(RECEIVE_SIZE)
             if not piece:
                 raise ConnectionResetError(f"closed {'inside the head of' if self.begun else 'before'} the answer")
@@ -228,6 +234,7 @@ class Connection(http.client.HTTPConnection):
     def read_answer(self, method: str) -> Answer:
         """The head of the answer. Its body is still to be read."""
         answer = self.response_class(self.sock, method=method)
+        answer.patience = self._options.read_timeout
         try:
             answer.begin()
         except OSError as error:

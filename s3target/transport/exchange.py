@@ -5,7 +5,6 @@ The working half of HttpTransport; a module of its own, so that what it imports 
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 from functools import partial
@@ -80,8 +79,12 @@ class Exchange:
         except BaseException:
             connection.close()
             raise
-        stream = self._stream(connection, answer, sent_all and answer.keep_alive)
-        return Response(answer.status, answer.headers, stream=stream)
+        reusable = sent_all and answer.keep_alive
+        length, rest = answer.length, answer.rest
+        if 0 <= length <= len(rest):  # all of the body came with the head
+            self._release(connection, reusable, len(rest) == length)
+            return Response(answer.status, answer.headers, rest[:length])
+        return Response(answer.status, answer.headers, stream=self._stream(connection, answer, reusable))
 
     def _connect(self, origin: Origin) -> Connection:
         proxy = self._proxy(origin) if self._options.proxies else None
@@ -91,9 +94,6 @@ class Exchange:
 
     def _stream(self, connection: Connection, answer: Answer, reusable: bool) -> Stream:
         length, rest = answer.length, answer.rest
-        if 0 <= length <= len(rest):
-            self._release(connection, reusable, len(rest) == length)
-            return io.BytesIO(rest[:length])
         finish = partial(self._release, connection, reusable)
         if length > 0:
             return LengthBody(connection.receive, finish, rest, length)

@@ -16,8 +16,9 @@ from s3target.protocol.operations.objects import HeadObject
 from s3target.transfer.plan import TransferOptions
 from servers.signed import request
 from servers.store import Store
+from stores import PLAIN, needs, over
 
-ONE_OF_A_KIND = pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
+ONE_OF_A_KIND = over(*PLAIN)
 
 
 def fill(files: FileSystem, bucket: str, keys: Iterable[str]) -> None:
@@ -55,6 +56,7 @@ ANSWERS = {
 """Whether it exists, and whether it is a directory."""
 
 
+@needs("an object beside a directory")
 def test_what_is_there_and_what_is_a_directory(files: FileSystem, bucket: str) -> None:
     """An object, a directory by what is below it or by either marker; the beginning of a name is neither."""
     fill(files, bucket, ["file", "dir/child", "deep/er/still", "slash/", "hadoop_$folder$", "both", "both/child"])
@@ -95,8 +97,12 @@ def test_a_directory_costs_one_listing(files: FileSystem, bucket: str) -> None:
     ("there", "isdir"), [(["dir/child"], True), (["dir/"], True), (["dir_$folder$"], True), ([], False)], ids=str
 )
 @ONE_OF_A_KIND
-def test_many_siblings_hide_no_directory(files: FileSystem, bucket: str, there: list[str], isdir: bool) -> None:
+def test_many_siblings_hide_no_directory(
+    store: Store, files: FileSystem, bucket: str, there: list[str], isdir: bool
+) -> None:
     """Names that begin with its own and sort before it fill the first page; then it is asked for by name."""
+    if store.kind == "rclone" and there == ["dir/"]:
+        isdir = False  # to it an empty folder, which it does not list
     fill(files, bucket, [*(f"dir{sign}{number}" for sign in "!x" for number in range(40)), *there])
     counting = count(files.client)
     assert files.isdir(S3Path(bucket, "dir")) is isdir
@@ -114,7 +120,7 @@ def test_a_directory_is_gone_with_all_that_was_in_it(files: FileSystem, bucket: 
     assert keys_below(files, bucket) == ["other"]
 
 
-@ONE_OF_A_KIND
+@over("moto", "seaweedfs", "ceph")  # Swift takes 12 s to remove a thousand
 def test_thousands_of_objects_are_listed_and_removed_by_pages(files: FileSystem, bucket: str) -> None:
     """2,500 keys in three pages; removing 1,500 of them takes two batches and touches no other."""
     doomed = [f"many/a/{number:04}" for number in range(1500)]
@@ -131,6 +137,7 @@ def test_thousands_of_objects_are_listed_and_removed_by_pages(files: FileSystem,
     assert keys_below(files, bucket) == others
 
 
+@needs("markers")
 def test_removing_a_directory_takes_its_markers_along(files: FileSystem, bucket: str) -> None:
     """Both of them, and nothing whose name only begins alike."""
     fill(files, bucket, ["d/", "d_$folder$", "d/x", "d/e/", "d-other", "dd/x"])
@@ -184,6 +191,7 @@ def test_only_what_was_modified_inside_the_window_is_listed(files: FileSystem, b
     assert not listed(end=moment - second)
 
 
+@needs("markers")
 def test_a_directory_is_copied_as_it_is(files: FileSystem, bucket: str) -> None:
     """All below it, sizes and bytes and all; the source stays and the directory's own marker is not taken along."""
     keys = ["a b+%/ü", "x", "y/z", "y/=?&#"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,12 +13,14 @@ from s3target.filesystem import FileSystem, S3Path
 from s3target.protocol.endpoint import Endpoint
 from s3target.protocol.identity import Credentials
 from s3target.protocol.messages import BytesBody
+from s3target.protocol.operations.base import Operation
 from s3target.protocol.operations.listing import ListObjectsV2
 from s3target.protocol.operations.objects import HeadObject, PutObject
 from s3target.protocol.options import UPLOAD
 from s3target.retry import RetryPolicy
-from s3target.transport import HttpTransport
+from s3target.transport import HttpTransport, TransportOptions
 from scripted import Keys
+from server.asked import Asked
 from server.memory_s3 import Answer
 from server.misbehaving import KEYS, Fault, MisbehavingStore
 
@@ -100,6 +103,27 @@ def test_huge_error_document(store: MisbehavingStore) -> None:
         client.call(ListObjectsV2("b"))
     assert (caught.value.status, caught.value.code) == (403, "AccessDenied")
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("operation", [HeadObject("b", "k"), ListObjectsV2("b")], ids=["head", "document"])
+def test_answer_that_trickles(store: MisbehavingStore, operation: Operation[object]) -> None:
+    """It is never silent for long, but it must be whole some time."""
+    store.s3.put("k", b"x")
+    # In 8 pieces, the last of which are those of a document.
+    store.order(Fault("slow", slowly=2.4, says=long_document), operation.name, times=9)
+    transport = HttpTransport(TransportOptions(read_timeout=0.8 if operation.name == "HeadObject" else 10.0))
+    policy = RetryPolicy(max_attempts=1, deadline=0.8)
+    begun = time.monotonic()
+    with (
+        Client(transport, Endpoint(url=store.url), Keys(OURS), policy) as client,
+        pytest.raises(BadResponse, match=r"not whole after 0\.8 s"),
+    ):
+        client.call(operation)
+    assert time.monotonic() - begun < 2.2
+
+
+def long_document(asked: Asked, answer: Answer) -> Answer:
+    return answer if asked.method == "HEAD" else Answer(200, {}, b"<ListBucketResult>" + b" " * 200_000)
 
 
 @pytest.mark.parametrize(

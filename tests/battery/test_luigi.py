@@ -15,6 +15,7 @@ from s3target.luigi import S3Client, S3FlagTarget, S3Target
 from s3target.luigi.client import FileNotFoundException, InvalidDeleteException
 from servers.signed import request
 from servers.store import Store
+from stores import needs, over
 
 ROW = "größe\t1\n"
 
@@ -65,7 +66,8 @@ def test_big_targets_go_in_parts(store: Store, bucket: str, s3: S3Client, form: 
     with target.open() as file:
         assert file.read() == content
     if form is Nop:
-        assert request(store, "HEAD", f"/{bucket}/big").headers["etag"].endswith('-2"')
+        in_parts = request(store, "HEAD", f"/{bucket}/big").headers["etag"].endswith('-2"')
+        assert in_parts is (store.kind != "rclone")  # which tells the MD5 of the whole
 
 
 def test_what_luigi_asks_costs(bucket: str, s3: S3Client) -> None:
@@ -90,6 +92,7 @@ def _read(target: S3Target) -> None:
         assert file.read() == "x\n"
 
 
+@needs("conditional writes")
 def test_only_one_of_two_tasks_keeps_its_output(bucket: str, s3: S3Client) -> None:
     """overwrite=False: the second gets FileAlreadyExists and the first one's bytes stay."""
     targets = [S3Target(f"s3://{bucket}/k", client=s3, overwrite=False) for _ in range(2)]
@@ -152,7 +155,7 @@ class Copied(luigi.Task):
             file.write(ROW)
 
 
-@pytest.mark.parametrize("store", ["moto", "seaweedfs-tls"], indirect=True)
+@over("moto", "seaweedfs-tls", "rclone", "ceph-tls", "swift-tls")
 def test_luigi_runs_tasks_over_it(store: Store, bucket: str) -> None:
     """Two tasks, scheduled locally; done again, they are complete."""
     tasks = [Copied(path=f"s3://{bucket}/{name}", settings=settings_for(store)) for name in "ab"]

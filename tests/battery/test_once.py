@@ -6,7 +6,6 @@ import multiprocessing
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
-import pytest
 from luigi.format import Nop
 from luigi.target import FileAlreadyExists
 
@@ -14,6 +13,7 @@ from connected import settings_for
 from s3target.luigi import S3Client, S3Target
 from servers.signed import request
 from servers.store import Store
+from stores import over
 
 ROUNDS = 200
 
@@ -39,7 +39,7 @@ def compete(settings: dict[str, Any], bucket: str, writer: int, rounds: int, sta
     results.put((writer, wins))
 
 
-@pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
+@over("moto", "seaweedfs", "ceph")
 def test_two_processes_race_for_each_output(store: Store, bucket: str) -> None:
     """One of them wins each time, and it is its output that is there."""
     context = multiprocessing.get_context("spawn")

@@ -15,6 +15,7 @@ from s3target.client import Client
 from s3target.filesystem import S3Path
 from s3target.protocol.operations.objects import GetObject
 from servers.store import Store
+from stores import over
 
 THREADS = 16
 
@@ -48,7 +49,7 @@ def test_threads_share_a_client(files: FileSystem, bucket: str) -> None:
     assert list(files.list(S3Path(bucket, ""))) == []
 
 
-@pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
+@over("moto", "seaweedfs", "ceph")
 def test_of_many_first_writers_one_wins(files: FileSystem, bucket: str) -> None:
     """IfNoneMatch="*" from several threads at once: one object, and its writer knows."""
     writers = 5  # to SeaweedFS each of them is a second, as it looks for its lock once in one
@@ -68,7 +69,7 @@ def test_of_many_first_writers_one_wins(files: FileSystem, bucket: str) -> None:
     assert read(files.client, bucket, "k") == str(winners[0]).encode()
 
 
-@pytest.mark.parametrize("store", ["seaweedfs"], indirect=True)
+@over("seaweedfs", "ceph")
 def test_threads_assume_a_role_once(store: Store, bucket: str) -> None:
     """All of them wait for the first one's keys."""
     role = {"aws_role_arn": store.role_arn, "sts_endpoint_url": store.sts_endpoint_url}

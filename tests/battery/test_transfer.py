@@ -11,9 +11,10 @@ import pytest
 
 from connected import Counting, count
 from s3target import ConfigError, ConnectionDropped, NoSuchKey, NotFound, ObjectChanged
+from s3target.cli.removing import pending
 from s3target.client import Client, Transport
+from s3target.filesystem import S3Path
 from s3target.protocol.messages import Request, Response
-from s3target.protocol.operations.multipart import ListMultipartUploads
 from s3target.protocol.operations.objects import CopySource, HeadObject
 from s3target.retry import RetryPolicy
 from s3target.transfer.copy import copy
@@ -23,8 +24,9 @@ from s3target.transfer.reader import ReaderOptions, open_reader
 from s3target.transfer.upload import upload
 from servers.signed import request
 from servers.store import Store
+from stores import PLAIN, TLS, over
 
-PLAIN = pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
+ONE_OF_A_KIND = over(*PLAIN)
 KIB = 1024
 BY_5_MIB = TransferOptions(part_size=5 * MIB)
 BY_8_MIB = TransferOptions()
@@ -51,7 +53,7 @@ def stored(store: Store, bucket: str, key: str) -> str:
 
 
 def leftovers(client: Client, bucket: str) -> list[str]:
-    return [found.upload_id for found in client.call(ListMultipartUploads(bucket)).uploads]
+    return [found.upload_id for found in pending(client, S3Path(bucket, ""))]
 
 
 SIZES = [
@@ -70,7 +72,7 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("size", "options", "parts"), SIZES, ids=[f"{size}-{parts}" for size, _, parts in SIZES])
-@PLAIN
+@ONE_OF_A_KIND
 def test_a_file_goes_up_and_comes_down(
     store: Store, client: Client, bucket: str, tmp_path: Path, size: int, options: TransferOptions, parts: int
 ) -> None:
@@ -91,7 +93,7 @@ def test_a_file_goes_up_and_comes_down(
     assert leftovers(client, bucket) == []
 
 
-@pytest.mark.parametrize("store", ["moto-tls", "seaweedfs-tls"], indirect=True)
+@over(*TLS)
 def test_parts_go_up_and_come_down_over_tls(store: Store, client: Client, bucket: str, tmp_path: Path) -> None:
     """There the payload is not signed but protected by CRC32, and bodies do not go by sendfile."""
     sha256 = write(tmp_path / "up", 12 * MIB + 5)
@@ -101,7 +103,7 @@ def test_parts_go_up_and_come_down_over_tls(store: Store, client: Client, bucket
     assert hashlib.sha256((tmp_path / "down").read_bytes()).hexdigest() == sha256
 
 
-@PLAIN
+@ONE_OF_A_KIND
 def test_what_describes_an_object_goes_with_an_upload_in_parts(client: Client, bucket: str, tmp_path: Path) -> None:
     """As it goes with a single put."""
     write(tmp_path / "up", 5 * MIB + 1)
@@ -113,7 +115,7 @@ def test_what_describes_an_object_goes_with_an_upload_in_parts(client: Client, b
         assert info.headers["cache-control"] == "max-age=5"
 
 
-@PLAIN
+@ONE_OF_A_KIND
 def test_progress_is_told_to_the_end(client: Client, bucket: str, tmp_path: Path) -> None:
     """It only grows, and ends at the size, up and down."""
     write(tmp_path / "up", 11 * MIB)
@@ -154,7 +156,7 @@ class Failing:
         self._transport.close()
 
 
-@PLAIN
+@ONE_OF_A_KIND
 def test_an_upload_that_fails_in_the_middle_leaves_nothing(client: Client, bucket: str, tmp_path: Path) -> None:
     """No object, no upload in the store's list of uploads; the error is the one of the part."""
     write(tmp_path / "up", 16 * MIB)
@@ -166,7 +168,7 @@ def test_an_upload_that_fails_in_the_middle_leaves_nothing(client: Client, bucke
         client.call(HeadObject(bucket, "k"))
 
 
-@PLAIN
+@ONE_OF_A_KIND
 def test_an_upload_that_fails_leaves_the_old_object(store: Store, client: Client, bucket: str, tmp_path: Path) -> None:
     """What was at the key before is still there, whole."""
     before = write(tmp_path / "old", 6 * MIB)
@@ -187,7 +189,7 @@ def test_parts_that_s3_refuses_are_refused_before_anything_is_sent(client: Clien
     assert counting.sent == []
 
 
-@PLAIN
+@ONE_OF_A_KIND
 def test_a_download_replaces_the_file_when_it_is_whole(client: Client, bucket: str, tmp_path: Path) -> None:
     """Whoever reads meanwhile has the old content or the new one, never a mixture: another file takes the name."""
     write(tmp_path / "up", 12 * MIB)
@@ -215,7 +217,7 @@ def test_a_download_of_nothing_leaves_nothing(client: Client, bucket: str, tmp_p
     assert (tmp_path / "down").read_bytes() == b"old"
 
 
-@PLAIN
+@ONE_OF_A_KIND
 def test_a_copy_is_the_same_object(store: Store, client: Client, bucket: str, tmp_path: Path) -> None:
     """Of nothing, of one part and of what went up in parts; the size is told."""
     for size in (0, 1, 5 * MIB + 1):
@@ -227,7 +229,7 @@ def test_a_copy_is_the_same_object(store: Store, client: Client, bucket: str, tm
         assert stored(store, bucket, f"to/{size}") == sha256
 
 
-@PLAIN
+@ONE_OF_A_KIND
 def test_an_object_is_read_as_a_file(client: Client, bucket: str, tmp_path: Path) -> None:
     """One request for all of it; ranges ahead in parallel if asked; seeking and reading on."""
     write(tmp_path / "up", 12 * MIB + 3)
@@ -282,7 +284,7 @@ class _Cut:
 
 
 @pytest.mark.parametrize("way", ["download", "reader"])
-@PLAIN
+@ONE_OF_A_KIND
 def test_reading_goes_on_where_a_connection_breaks(client: Client, bucket: str, tmp_path: Path, way: str) -> None:
     """The rest is asked for, and the bytes are those of the object."""
     sha256 = write(tmp_path / "up", 3 * MIB)
@@ -298,7 +300,7 @@ def test_reading_goes_on_where_a_connection_breaks(client: Client, bucket: str, 
     assert cutting.methods() == {"GET": 4}
 
 
-@PLAIN
+@ONE_OF_A_KIND
 def test_an_object_that_is_replaced_while_it_is_read_is_an_error(client: Client, bucket: str, tmp_path: Path) -> None:
     """Better than a file of two objects."""
     write(tmp_path / "up", 3 * MIB)

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import clients, plot, report
+from .bars import BARS, Bar
 from .figures import Run, figures
 from .null_server import WAN_BYTES_PER_SECOND, WAN_FIRST_BYTE_MS, null_server
 from .runner import Bench, Plan, scratch_folder
 from .store import Store
 from .workloads import BYTES, PROFILES, WORKLOADS, chosen
 
+RESULTS = Path(__file__).with_name("results")
 _ABOUT = {
     "null": "a null server in C on loopback, plain http",
     "wan": f"the null server with {WAN_FIRST_BYTE_MS} ms to the first byte and "
@@ -27,25 +29,33 @@ _ABOUT = {
 
 def main(words: list[str] | None = None) -> int:
     options = _parser().parse_args(words)
-    workloads = chosen(options.profile, options.workloads, options.scale)
+    for profile in options.profile:
+        _measure(profile, options)
+    return 0
+
+
+def _measure(profile: str, options: argparse.Namespace) -> None:
+    workloads = chosen(profile, options.workloads, options.scale)
     names = options.clients or list(clients.CLIENTS)
     plan = Plan(workloads, names, options.rounds, options.loop_seconds, options.timeout)
     largest = max((workload.amount for workload in workloads if workload.kind == BYTES), default=0)
     folder, kind = scratch_folder(largest)
     try:
-        with _store(options.profile) as store:
+        with _store(profile) as store:
             runs = list(Bench(plan, store, folder, _say).runs())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     rounds = f"{options.rounds} round{'s' if options.rounds > 1 else ''}"
-    heading = f"Medians of {rounds} on {_ABOUT[options.profile]}; files {kind}."
-    _write(options, plan, runs, heading)
-    return 0
+    heading = f"Medians of {rounds} on {_ABOUT[profile]}; files {kind}."
+    # Of other sizes than those it was set for, a bar means nothing.
+    _write(options.out / profile, plan, runs, heading, BARS.get(profile, ()) if options.scale == 1 else ())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--profile", choices=sorted(PROFILES), default="null", help="the store (null)")
+    parser.add_argument(
+        "--profile", nargs="+", choices=sorted(PROFILES), default=["null"], help="one store or more (null)"
+    )
     parser.add_argument(
         "--workloads",
         nargs="+",
@@ -66,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scale", type=float, default=1.0, help="sizes and counts times this (1); 0.01 for a try")
     parser.add_argument("--loop-seconds", type=float, default=2.0, help="how long small calls go on (2)")
     parser.add_argument("--timeout", type=float, default=180.0, help="seconds after which a process is killed (180)")
-    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="a folder for PROFILE.md .png .json")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="a folder for PROFILE.md .png .json (results/ here)")
     return parser
 
 
@@ -90,11 +100,10 @@ def _say(run: Run) -> None:
     print(f"{run.round + 1} {run.workload:14} {run.client:24} {said}", file=sys.stderr, flush=True)
 
 
-def _write(options: argparse.Namespace, plan: Plan, runs: list[Run], heading: str) -> None:
-    options.out.mkdir(parents=True, exist_ok=True)
-    place = options.out / options.profile
+def _write(place: Path, plan: Plan, runs: list[Run], heading: str, bars: tuple[Bar, ...]) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
     medians = figures(runs)
-    text = f"{heading} {report.machine()}\n\n{report.tables(plan.workloads, plan.clients, medians)}"
+    text = f"{heading} {report.machine()}\n\n{report.tables(plan.workloads, plan.clients, medians, bars)}"
     place.with_suffix(".md").write_text(text)
     place.with_suffix(".json").write_text(json.dumps([run.as_dict() for run in runs], indent=1))
     print(text)

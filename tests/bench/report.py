@@ -7,6 +7,8 @@ import platform
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
+from .bars import Bar
+from .bars import table as bar_table
 from .clients import CLIENTS, REFERENCE, label
 from .figures import Figure
 from .workloads import BYTES, COLD, GIB, MIB, Workload, title
@@ -27,11 +29,13 @@ def machine() -> str:
     return f"Python {platform.python_version()}, {cores} cores, Linux {platform.release()}; {', '.join(versions)}."
 
 
-def tables(workloads: Sequence[Workload], clients: Sequence[str], figures: Figures) -> str:
-    """Three tables, and what failed."""
+def tables(workloads: Sequence[Workload], clients: Sequence[str], figures: Figures, bars: tuple[Bar, ...] = ()) -> str:
+    """What was measured, each quantity in a table of its own; how that stands to the bars; what failed."""
     used = [client for client in clients if any((workload.name, client) in figures for workload in workloads)]
     shown = [client for client in used if not CLIENTS[client].floor]
+    reached = bar_table(bars, {workload.name: workload for workload in workloads}, figures)
     parts = [
+        *(["What has to be reached:", reached] if reached else []),
         "Speed; in brackets how many times as fast as luigi.contrib.s3:",
         _table(workloads, shown, figures, _speed),
         *_floors(used, figures),

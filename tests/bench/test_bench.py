@@ -13,9 +13,16 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from bench.clients import Job
+from bench.bars import BARS, Memory, Speed
+from bench.bars import table as bar_table
+from bench.clients import CLIENTS, Job, client_class
 from bench.clients.s3target_core import S3TargetCore
-from bench.clients.s3target_luigi import S3TargetUnsigned, S3TargetWithLuigi
+from bench.clients.s3target_luigi import (
+    S3TargetUnsigned,
+    S3TargetWhileUnsigned,
+    S3TargetWhileWriting,
+    S3TargetWithLuigi,
+)
 from bench.figures import Run, figure, figures
 from bench.null_server import null_server
 from bench.processes import Failed, run
@@ -159,7 +166,10 @@ def test_a_round_gives_a_figure_for_each_client(server: Store, tmp_path: Path) -
     ("kind", "workload"),
     [
         (kind, workload)
-        for kind in (S3TargetWithLuigi, S3TargetCore, S3TargetUnsigned)
+        for kind in (
+            *(S3TargetWithLuigi, S3TargetCore, S3TargetUnsigned),
+            *(S3TargetWhileWriting, S3TargetWhileUnsigned),
+        )
         for workload in WORKLOADS.values()
         if hasattr(kind, workload.called) and workload.name != "exists_many"
     ],
@@ -219,3 +229,26 @@ def test_the_table_has_ratios_and_failures() -> None:
 def test_every_workload_is_in_a_profile() -> None:
     """And no profile names one that is not there."""
     assert {name for names in PROFILES.values() for name in names} == set(WORKLOADS)
+
+
+def test_a_bar_is_told_from_what_was_measured() -> None:
+    """Ratio or memory beside what was wanted; none of a client that was not run."""
+    workload = WORKLOADS["put"]
+    walls = {"luigi": 4.0, "s3target": 2.0, "s3target-unsigned": 1.0}
+    runs = [Run("put", client, 0, workload.amount, wall, 1, 61_000_000) for client, wall in walls.items()]
+    bars = (Speed("put", 2.0), Speed("put", 4.5, "s3target-unsigned"), Speed("put", 1, "minio"), Memory("put", 60))
+    assert bar_table(bars, {"put": workload}, figures(runs)).splitlines()[2:] == [
+        "| put 1 GiB, s3target: to luigi.contrib.s3 | 2x | 2x | met |",
+        "| put 1 GiB, s3target, payload unsigned: to luigi.contrib.s3 | 4x | 4.5x | missed |",
+        "| put 1 GiB, s3target: peak RSS | 61 MB | 60 MB | missed |",
+    ]
+
+
+@pytest.mark.parametrize(("profile", "bar"), [(profile, bar) for profile, bars in BARS.items() for bar in bars])
+def test_every_bar_is_of_something_that_is_measured(profile: str, bar: Speed | Memory) -> None:
+    """A misspelt name would leave it out of the table in silence."""
+    assert bar.workload in PROFILES[profile]
+    kinds = [client_class(bar.client), *([client_class(bar.against)] if isinstance(bar, Speed) else [])]
+    called = WORKLOADS[bar.workload].called
+    assert all(getattr(kind, "COLD", "") if called == "cold" else hasattr(kind, called) for kind in kinds)
+    assert bar.client in CLIENTS

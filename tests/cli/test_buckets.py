@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from argparse import Namespace
 from datetime import datetime, timezone
 
 import pytest
 
 from cli.conftest import Put, Run
-from s3target.cli.buckets import Bucket, ListBuckets, all_buckets
+from s3target.cli.output import Output
+from s3target.cli.reading import ls
 from s3target.errors import BadResponse
 from s3target.protocol.endpoint import Endpoint
+from s3target.protocol.operations.buckets import Bucket, ListBuckets
 from scripted import Scripted, client_for, reply
 from servers.signed import request
 from servers.store import Store
@@ -66,11 +70,12 @@ def test_a_dry_run_makes_nothing(run: Run, in_store: Store) -> None:
     assert request(in_store, "HEAD", f"/{name}").status == 404
 
 
-def test_buckets_come_page_by_page() -> None:
+def test_buckets_come_page_by_page(capsys: pytest.CaptureFixture[str]) -> None:
     """By continuation token."""
     transport = Scripted(reply(200, page("ab", token="t+1")), reply(200, page("c")))
     with client_for(transport) as client:
-        assert [bucket.name for bucket in all_buckets(client)] == ["a", "b", "c"]
+        ls(client, Output(Namespace(json=False, quiet=False)), Namespace(path=None))
+    assert re.findall("s3://(.)/", capsys.readouterr().out) == ["a", "b", "c"]
     assert transport.log == ["GET / 200", "GET /?continuation-token=t%2B1 200"]
 
 
@@ -98,7 +103,7 @@ def test_a_list_of_buckets_that_cannot_be(content: bytes) -> None:
 )
 def test_aws_hears_where_a_bucket_is_to_live(endpoint: Endpoint, body: bytes | None) -> None:
     """Except in us-east-1; other stores do not."""
-    from s3target.cli.buckets import location
+    from s3target.cli.removing import location
     from s3target.protocol.operations.buckets import CreateBucket
 
     with client_for(Scripted(), endpoint=endpoint) as client:

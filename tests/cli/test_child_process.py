@@ -48,23 +48,6 @@ def test_the_process_runs_as_long_as_the_block(tmp_path: Path) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def test_a_patient_end_asks_first(tmp_path: Path) -> None:
-    """With patience the process gets SIGTERM and may put its things in order."""
-    script = "trap 'echo tidied; exit 7' TERM; echo up; while :; do sleep 0.01; done"
-    with running(["/bin/sh", "-c", script], tmp_path, env=dict(os.environ), patience=PATIENCE) as process:
-        wait_until(lambda: "up" in (tmp_path / "output.txt").read_text(), process, tmp_path, PATIENCE)
-    assert process.returncode == 7
-    assert (tmp_path / "output.txt").read_text().endswith("tidied\n")
-
-
-def test_a_deaf_process_is_killed_when_patience_ends(tmp_path: Path) -> None:
-    """SIGTERM ignored: SIGKILL follows."""
-    script = "trap '' TERM; echo up; while :; do sleep 0.01; done"
-    with running(["/bin/sh", "-c", script], tmp_path, env=dict(os.environ), patience=0.1) as process:
-        wait_until(lambda: "up" in (tmp_path / "output.txt").read_text(), process, tmp_path, PATIENCE)
-    assert process.returncode == -signal.SIGKILL
-
-
 def test_children_of_the_process_end_with_it(tmp_path: Path) -> None:
     """The whole process group is ended."""
     with running(["/bin/sh", "-c", "sleep 600 & echo $!; wait"], tmp_path, env=dict(os.environ)) as process:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from s3target.cli.etags import is_etag_of
+from s3target.cli.syncing import is_etag_of
 
 MIB = 1 << 20
 

@@ -8,7 +8,7 @@ from argparse import Namespace
 
 import pytest
 
-from s3target.cli.output import DONE, FAILED, SOME_FAILED, Output, Tally, message, shown
+from s3target.cli.output import DONE, FAILED, SOME_FAILED, Output, message, shown
 from s3target.errors import AccessDenied, ConfigError
 
 
@@ -29,9 +29,9 @@ def test_no_key_steers_the_terminal() -> None:
 )
 def test_the_status_tells_whether_some_went_well(done: int, failed: int, status: int) -> None:
     """3 if so."""
-    tally = Tally()
-    tally.add(done, failed)
-    assert tally.status == status
+    output = Output(Namespace(json=False, quiet=False))
+    output.count(done, failed)
+    assert output.status == status
 
 
 @pytest.mark.parametrize(

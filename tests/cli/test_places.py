@@ -8,14 +8,14 @@ import os
 import pytest
 
 from s3target.cli.places import (
-    Excluded,
     LocalPath,
     Stdio,
     UnsafeName,
     bucket_path,
+    excluded,
     file_name,
     folder_of,
-    literal_beginning,
+    is_pattern,
     place,
 )
 from s3target.filesystem import S3Path
@@ -51,10 +51,11 @@ def test_a_bucket_has_nothing_after_it() -> None:
         bucket_path("s3://b/k")
 
 
-@pytest.mark.parametrize(("key", "beginning"), [("a/b*", "a/b"), ("a/?/c", "a/"), ("[ab]", ""), ("a/b", None)])
-def test_the_literal_beginning_of_a_pattern(key: str, beginning: str | None) -> None:
-    """None where there is no wildcard."""
-    assert literal_beginning(key) == beginning
+@pytest.mark.parametrize(("key", "pattern"), [("a/b*", True), ("a/?/c", True), ("[ab]", True), ("a/b", False)])
+def test_a_pattern_is_what_has_wildcards(key: str, pattern: bool) -> None:
+    """Unless they are characters like any other."""
+    assert is_pattern(S3Path("b", key)) is pattern
+    assert not is_pattern(S3Path("b", key), raw=True)
 
 
 @pytest.mark.parametrize(("key", "folder"), [("a/b/c", "a/b/"), ("a/b/", "a/b/"), ("a", "")])
@@ -69,7 +70,7 @@ def test_the_folder_of_a_key(key: str, folder: str) -> None:
 )
 def test_excluded_patterns_are_those_of_keys(name: str, out: bool) -> None:
     """ "*" matches "/" too."""
-    assert Excluded(["*.tmp", "_logs/*"])(name) is out
+    assert excluded(["*.tmp", "_logs/*"])(name) is out
 
 
 @pytest.mark.parametrize("key", ["a", "a/b/c.txt", "..a/b..", "...", "a:b", "c:d/e", "ä/☃", "a b", "-rf", "~"])

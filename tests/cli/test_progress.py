@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from s3target.cli.progress import Bar
+from s3target.cli.output import Bar, Output
 
 
 class Clock:
@@ -100,8 +100,6 @@ def test_bytes_that_are_sent_again_count_once() -> None:
 def test_there_is_a_bar_on_a_terminal_alone() -> None:
     """Output.progress: of a pipe there is none, nor if quiet."""
     from argparse import Namespace
-
-    from s3target.cli.output import Output
 
     master, slave = os.openpty()
     before = sys.stderr

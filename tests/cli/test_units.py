@@ -6,7 +6,8 @@ import argparse
 
 import pytest
 
-from s3target.cli.units import clock_time, duration, human_size, human_time, positive
+from s3target.cli.arguments import duration, positive
+from s3target.cli.output import clock_time, human_size, human_time
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from cli.conftest import Run
-from s3target.cli.uploads import pending
+from s3target.cli.removing import pending
 from s3target.filesystem import S3Path
 from scripted import NOW, Scripted, client_for, reply
 from servers.signed import request

@@ -97,10 +97,12 @@ def real_http(locator: Locator, timeout: float) -> Client:
 
 
 class Answer:
-    """What a Server says. delay: an event that is waited for before the answer."""
+    """What a Server says. until: an event that is waited for before the answer. location: where it leads to."""
 
-    def __init__(self, status: int, content: str | bytes = b"", *, until: threading.Event | None = None) -> None:
-        self.status, self.until = status, until
+    def __init__(
+        self, status: int, content: str | bytes = b"", *, until: threading.Event | None = None, location: str = ""
+    ) -> None:
+        self.status, self.until, self.location = status, until, location
         self.content = content.encode() if isinstance(content, str) else content
 
 
@@ -147,6 +149,8 @@ def serving(route: Route) -> Iterator[Server]:
                 return
             self.send_response(answer.status)
             self.send_header("Content-Length", str(len(answer.content)))
+            if answer.location:
+                self.send_header("Location", answer.location)
             self.end_headers()
             self.wfile.write(answer.content)
 

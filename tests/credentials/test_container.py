@@ -21,7 +21,7 @@ from credentials.fakes import (
     write_home,
 )
 from s3target.credentials import Passed, default_chain
-from s3target.credentials.container import Container
+from s3target.credentials.metadata import Container
 from s3target.errors import BadResponse, ConfigError, RefreshFailed, ServiceError
 from s3target.protocol.messages import Origin
 

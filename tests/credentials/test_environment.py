@@ -6,7 +6,7 @@ import pytest
 
 from credentials.fakes import SECRET, START, iso, sources_of
 from s3target.credentials import Passed
-from s3target.credentials.environment import Environment
+from s3target.credentials.stored import Environment
 from s3target.errors import ConfigError
 
 PAIR = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": SECRET}

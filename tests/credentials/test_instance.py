@@ -10,7 +10,7 @@ import pytest
 
 from credentials.fakes import SECRET, START, TOKEN, Answer, Clock, iso, real_http, serving, sources_of, write_home
 from s3target.credentials import Passed, default_chain
-from s3target.credentials.instance import Instance
+from s3target.credentials.metadata import Instance
 from s3target.errors import ConfigError, NoCredentials, RefreshFailed
 from s3target.protocol.messages import Origin
 

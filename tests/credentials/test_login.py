@@ -9,7 +9,7 @@ import pytest
 
 from credentials.fakes import SECRET, START, TOKEN, Clock, iso, sources_of, write_home
 from s3target.credentials import Passed, default_chain
-from s3target.credentials.login import Login
+from s3target.credentials.logins import Login
 from s3target.errors import CredentialsError
 
 SESSION = "arn:aws:iam::1:user/me"

@@ -6,7 +6,7 @@ import pytest
 
 from credentials.fakes import SECRET, sources_of, write_home
 from s3target.credentials import Passed
-from s3target.credentials.old_files import BotoConfig, Ec2CredentialsFile
+from s3target.credentials.stored import BotoConfig, Ec2CredentialsFile
 from s3target.errors import ConfigError
 
 BOTO = f"[Credentials]\naws_access_key_id = AKIAB\naws_secret_access_key = {SECRET}\naws_session_token = ignored\n"

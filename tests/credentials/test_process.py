@@ -10,7 +10,7 @@ import pytest
 
 from credentials.fakes import SECRET, START, TOKEN, Clock, iso, sources_of, write_home
 from s3target.credentials import Passed, default_chain
-from s3target.credentials.process import Process
+from s3target.credentials.stored import Process
 from s3target.errors import ConfigError, RefreshFailed
 
 GOOD = {"Version": 1, "AccessKeyId": "AKIAP", "SecretAccessKey": SECRET}

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from s3target.cli.seaweedfs import OidcIssuer
 from s3target.composition import connect
 from s3target.errors import RefreshFailed
 from s3target.protocol.operations.objects import DeleteObject, PutObject
 from servers.issuer import CLIENT_ID, Issuer, oidc_issuer
 from servers.signed import make_bucket
 from servers.store import Store
-from servers.weed import seaweedfs_store
+from servers.weed import OidcIssuer, seaweedfs_store
 
 WITH_STS = pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
 

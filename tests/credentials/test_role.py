@@ -11,7 +11,7 @@ import pytest
 
 from credentials.fakes import TOKEN, Clock, FakeSts, keys, sources_of
 from s3target.credentials import Static, assume_role
-from s3target.credentials.role import RoleFetch
+from s3target.credentials.roles import RoleFetch
 from s3target.errors import CredentialsError
 from s3target.protocol.operations.sts import AssumeRole
 

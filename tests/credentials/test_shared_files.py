@@ -8,7 +8,7 @@ import pytest
 
 from credentials.fakes import SECRET, Clock, sources_of, write_home
 from s3target.credentials import Passed, default_chain
-from s3target.credentials.shared_files import ConfigFile, SharedCredentials
+from s3target.credentials.stored import ConfigFile, SharedCredentials
 from s3target.errors import ConfigError
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from credentials.fakes import SECRET, START, TOKEN, Answer, Clock, iso, serving, sources_of, write_home
 from s3target.credentials import Passed, default_chain
-from s3target.credentials.sso import Sso
+from s3target.credentials.logins import Sso
 from s3target.errors import ConfigError, CredentialsError, RefreshFailed
 from s3target.protocol.messages import Origin
 

@@ -6,7 +6,7 @@ import pytest
 
 from credentials.fakes import TOKEN, Clock, FakeSts, sources_of, sts_error, write_home
 from s3target.credentials import Passed, default_chain
-from s3target.credentials.web_identity import WebIdentity
+from s3target.credentials.roles import WebIdentity
 from s3target.errors import ConfigError, RefreshFailed
 
 CONFIG = "[default]\nrole_arn = arn:profile\nweb_identity_token_file = {0}/token\nrole_session_name = of-profile\n"

@@ -102,6 +102,31 @@ def test_progress_of_a_put_is_told(client: S3Client, base: str, tmp_path: Path) 
     assert seen == [(PART, 2 * PART), (2 * PART, 2 * PART)]
 
 
+def test_progress_of_copies_and_removals_is_told(client: S3Client, base: str) -> None:
+    """Of a directory, of which nobody knows how much it holds, after each object; of a removal, the keys."""
+    for number in range(3):
+        client.put_string("x" * 10, f"{base}/d/{number}")
+    seen: list[tuple[int, int | None]] = []
+
+    def told(done: int, total: int | None) -> None:
+        seen.append((done, total))
+
+    client.copy(f"{base}/d/0", f"{base}/one", progress=told)
+    assert seen == [(10, 10)]
+    seen.clear()
+    client.copy(f"{base}/d", f"{base}/e", progress=told)
+    client.move(f"{base}/e", f"{base}/f", progress=told)
+    assert seen == [(10, None), (20, None), (30, None)] * 2
+    seen.clear()
+    client.remove(f"{base}/f", progress=told)
+    assert seen == [(3, None)]
+    with pytest.raises(ConfigError, match="progress is"):
+        client.remove(f"{base}/d", progress=1)
+    with pytest.raises(ConfigError, match="progress is"):
+        client.copy(f"{base}/d", f"{base}/e", progress=1)
+    assert len(list(client.listdir(f"{base}/d"))) == 3
+
+
 def test_a_missing_local_file_is_told(client: S3Client, base: str, keys: Keys, tmp_path: Path) -> None:
     """Python's own FileNotFoundError with the path."""
     with pytest.raises(FileNotFoundError, match="nothing-here"):

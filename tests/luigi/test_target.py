@@ -345,6 +345,18 @@ def test_only_the_first_may_write(make: Make) -> None:
     assert read(first) == "by default it is replaced"
 
 
+@pytest.mark.parametrize("upload", ["at_close", "while_writing"])
+def test_what_is_there_already_is_told_before_it_is_made(make: Make, client: S3Client, base: str, upload: str) -> None:
+    """By open("w") of overwrite=False, which saves the hours of a task. A directory is not in the way."""
+    written(make(), "first")
+    with pytest.raises(FileAlreadyExists, match="there already"):
+        make(overwrite=False, upload=upload).open("w")
+    make().remove()
+    client.put_string("x", f"{base}/target/below")
+    written(make(overwrite=False, upload=upload), "second")
+    assert read(make()) == "second"
+
+
 def test_only_the_first_may_write_many_parts(make: Make) -> None:
     """The condition goes with the end of a multipart upload too."""
     target = make(Nop, overwrite=False, part_size=5 << 20)

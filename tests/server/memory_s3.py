@@ -39,6 +39,10 @@ def _document(markup: str) -> Answer:
     return Answer(200, {"content-type": "application/xml"}, f'<?xml version="1.0"?>\n{markup}'.encode())
 
 
+def _timestamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(seconds))
+
+
 @dataclass
 class Stored:
     content: bytes
@@ -55,6 +59,7 @@ class Upload:
     key: str
     headers: dict[str, str]
     parts: dict[int, bytes] = field(default_factory=dict)
+    begun: float = field(default_factory=time.time)
 
 
 class MemoryS3:
@@ -152,7 +157,7 @@ class MemoryS3:
         after = arguments.get("continuation-token", "")
         keys = sorted(key for key in self.objects if key.startswith(arguments.get("prefix", "")) and key > after)
         page = keys[: min(self.page_size, int(arguments.get("max-keys", "1000")))]
-        entries = "".join(map(self._entry, page))
+        entries = "".join(map(self._entry, page)) if not arguments.get("delimiter") else self._grouped(page, arguments)
         more = f"<NextContinuationToken>{quote(page[-1])}</NextContinuationToken>" if len(page) < len(keys) else ""
         truncated = "true" if more else "false"
         return _document(
@@ -160,11 +165,22 @@ class MemoryS3:
             f"{more}{entries}</ListBucketResult>"
         )
 
+    def _grouped(self, keys: list[str], arguments: dict[str, str]) -> str:
+        """Of a page, and so a prefix may be told by two pages: clients have to bear that."""
+        skip, groups, entries = len(arguments.get("prefix", "")), [], []
+        for key in keys:
+            name, mark, _ = key[skip:].partition(arguments["delimiter"])
+            if not mark:
+                entries.append(self._entry(key))
+            elif (group := key[:skip] + name + mark) not in groups:
+                groups.append(group)
+        told = "".join(f"<CommonPrefixes><Prefix>{quote(group)}</Prefix></CommonPrefixes>" for group in groups)
+        return "".join(entries) + told
+
     def _entry(self, key: str) -> str:
         stored = self.objects[key]
-        modified = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(stored.modified))
         return (
-            f"<Contents><Key>{quote(key)}</Key><LastModified>{modified}</LastModified>"
+            f"<Contents><Key>{quote(key)}</Key><LastModified>{_timestamp(stored.modified)}</LastModified>"
             f"<ETag>&quot;{stored.e_tag}&quot;</ETag><Size>{len(stored.content)}</Size>"
             f"<StorageClass>STANDARD</StorageClass></Contents>"
         )
@@ -176,7 +192,10 @@ class MemoryS3:
         source = self._source(asked)
         if source is None:
             return refusal(404, "NoSuchKey")
-        copied = self.put(asked.key, source.content, dict(source.headers))
+        if self._condition_fails(asked):
+            return refusal(412, "PreconditionFailed")
+        replaced = asked.headers.get("x-amz-metadata-directive") == "REPLACE"
+        copied = self.put(asked.key, source.content, self._kept(asked) if replaced else dict(source.headers))
         return _document(f"<CopyObjectResult><ETag>&quot;{copied.e_tag}&quot;</ETag></CopyObjectResult>")
 
     def _CreateMultipartUpload(self, asked: Asked) -> Answer:
@@ -230,8 +249,9 @@ class MemoryS3:
     def _ListMultipartUploads(self, asked: Asked) -> Answer:
         entries = "".join(
             f"<Upload><Key>{quote(upload.key)}</Key><UploadId>{upload_id}</UploadId>"
-            f"<Initiated>2026-11-22T00:00:00Z</Initiated></Upload>"
+            f"<Initiated>{_timestamp(upload.begun)}</Initiated></Upload>"
             for upload_id, upload in self.uploads.items()
+            if upload.key.startswith(asked.arguments.get("prefix", ""))
         )
         return _document(
             f"<ListMultipartUploadsResult><EncodingType>url</EncodingType>{entries}</ListMultipartUploadsResult>"

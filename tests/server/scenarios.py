@@ -5,20 +5,27 @@ An object of BEFORE stays as it was or is as it is AFTER, whatever happens; so d
 
 from __future__ import annotations
 
+import contextlib
+import io
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from luigi.format import Nop
+from luigi.format import Gzip, Nop
 
+from s3target.__main__ import main
+from s3target.errors import S3Error
 from s3target.luigi.client import S3Client
+from s3target.luigi.snapshot import prefetch
 from s3target.luigi.target import S3Target
 from s3target.protocol.operations.objects import CopySource
 from s3target.transfer.copy import copy
 from s3target.transfer.download import download
 from s3target.transfer.plan import MIB, TransferOptions
-from server.misbehaving import MisbehavingStore
+from s3target.transfer.reader import Reader, buffered
+from server.memory_s3 import Upload
+from server.misbehaving import KEYS, MisbehavingStore
 
 OLD = b"what was there before\n"
 NEW = b"".join(b"line %d of what is new\n" % number for number in range(40))
@@ -27,11 +34,16 @@ HUGE = random.Random(8).randbytes(5 * MIB + 1000)
 TREE = {f"d/{number}": NEW + b"%d" % number for number in range(5)}
 ONCE = {"IfNoneMatch": "*"}
 
-Objects = dict[str, bytes]
+Objects = dict[str, Any]
+"""Key to content; None: any that is whole."""
 
 
 class GivenUp(Exception):
     """The task failed while it wrote."""
+
+
+class Said(S3Error):
+    """What a command said as it failed."""
 
 
 class Case(NamedTuple):
@@ -54,7 +66,8 @@ class Case(NamedTuple):
 class Scenario(NamedTuple):
     """run: gives what is compared with result. got: what the file at folder/"got" is to hold then, OLD before.
 
-    heavy: megabytes go over the wire.
+    heavy: megabytes go over the wire. in_ranges: reads what has no checksum. command: a command line, with a client of
+    its own, which sleeps its pauses and has no other keys.
     """
 
     name: str
@@ -65,6 +78,8 @@ class Scenario(NamedTuple):
     got: bytes | None = None
     heavy: bool = False
     page_size: int = 1000
+    command: bool = False
+    in_ranges: bool = False
 
 
 def _info(case: Case) -> Any:
@@ -119,6 +134,66 @@ def _put(content: bytes, **options: Any) -> Callable[[Case], None]:
     return lambda case: case.client.put_multipart(case.file(content), "s3://b/k", **options)
 
 
+def _seek(case: Case) -> bytes:
+    with buffered(Reader(case.client.s3, "b", "k")) as reader:
+        reader.seek(200_000)
+        tail = reader.read(10)
+        reader.seek(100)
+        return tail + reader.read(10)
+
+
+def _temporary_path(case: Case) -> None:
+    with case.target().temporary_path() as path:
+        case.client.put_string(NEW, path)
+
+
+def _through(format: Any, **options: Any) -> Callable[[Case], bytes]:
+    """Written and read in a format, whose object is not the same bytes each time."""
+
+    def run(case: Case) -> bytes:
+        target = S3Target("s3://b/k", format, case.client, tmp_dir=str(case.scratch), **options)
+        with target.open("w") as writer:
+            writer.write(NEW)
+        with target.open("r") as reader:
+            content: bytes = reader.read()
+        return content
+
+    return run
+
+
+def _prefetch(case: Case) -> list[bool]:
+    with prefetch("s3://b/d/", client=case.client):
+        return [case.client.exists(f"s3://b/d/{name}") for name in ("0", "9")]
+
+
+def _s3target(*words: str) -> Callable[[Case], None]:
+    def run(case: Case) -> None:
+        source = case.file(NEW)
+        places = {"SOURCE": source, "GOT": str(case.folder / "got"), "TREE": str(case.folder / "tree")}
+        if "TREE" in words and words[-1] != "TREE":
+            for key, content in TREE.items():
+                path = case.folder / "tree" / key.removeprefix("d/")
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
+        silence = case.client.s3.transport.options.read_timeout  # type: ignore[attr-defined]
+        keys = {"aws_access_key_id": KEYS.access_key_id, "aws_secret_access_key": KEYS.secret}
+        settings = {**keys, "endpoint_url": case.store.url, "max_attempts": 4, "read_timeout": silence}
+        given = [word for name, value in settings.items() for word in ("--setting", f"{name}={value}")]
+        heard = io.StringIO()
+        with contextlib.redirect_stderr(heard):
+            status = main([*given, *(places.get(word, word) for word in words)])
+        assert "Traceback" not in heard.getvalue()
+        if status:
+            raise Said(heard.getvalue())
+
+    return run
+
+
+def _orphan(case: Case) -> None:
+    case.store.s3.uploads["orphan"] = Upload("k", {})
+    _s3target("uploads", "abort", "-q", "--older-than", "0s", "s3://b")(case)
+
+
 COPIED = {key.replace("d/", "e/"): content for key, content in TREE.items()}
 WHILE: dict[str, Any] = {"upload": "while_writing", "part_size": 5 * MIB}
 
@@ -166,4 +241,29 @@ SCENARIOS = (
     Scenario("listdir", TREE, lambda case: sorted(case.client.listdir("s3://b/d")), TREE,
              sorted(f"s3://b/{key}" for key in TREE), page_size=2),
     Scenario("mkdir", {}, lambda case: case.client.mkdir("s3://b/d"), {"d/": b""}),
+    Scenario("move directory", TREE, lambda case: case.client.move("s3://b/d", "s3://b/e"), COPIED, page_size=2),
+    Scenario("rename_dont_move", {"k": NEW}, lambda case: case.client.rename_dont_move("s3://b/k", "s3://b/c"),
+             {"c": NEW}),
+    Scenario("copy once", {"k": NEW}, lambda case: case.client.copy("s3://b/k", "s3://b/c", **ONCE),
+             {"k": NEW, "c": NEW}, (1, len(NEW))),
+    Scenario("exists_many", TREE, lambda case: case.client.exists_many(["s3://b/d/0", "s3://b/d/9", "s3://b/d"]), TREE,
+             {"s3://b/d/0": True, "s3://b/d/9": False, "s3://b/d": True}, page_size=2),
+    Scenario("glob", TREE, lambda case: sorted(case.client.glob("s3://b/*/[0-2]")), TREE,
+             [f"s3://b/d/{number}" for number in range(3)], page_size=2),
+    Scenario("exists, glob", TREE, lambda case: case.client.exists("s3://b/d/?"), TREE, True),
+    Scenario("prefetch", TREE, _prefetch, TREE, [True, False], page_size=2),
+    Scenario("read and seek", {"k": LONG}, _seek, {"k": LONG}, LONG[200_000:200_010] + LONG[100:110],
+             in_ranges=True),
+    Scenario("temporary_path", {}, _temporary_path, {"k": NEW}),
+    Scenario("gzip", {"k": OLD}, _through(Gzip), {"k": None}, NEW),
+    Scenario("gzip, while writing", {"k": OLD}, _through(Gzip, **WHILE), {"k": None}, NEW),
+    Scenario("`cp` up", {"k": OLD}, _s3target("cp", "SOURCE", "s3://b/k"), {"k": NEW}, command=True),
+    Scenario("`cp` down", {"k": NEW}, _s3target("cp", "s3://b/k", "GOT"), {"k": NEW}, got=NEW, command=True),
+    Scenario("`cp -r` inside", TREE, _s3target("cp", "-r", "s3://b/d", "s3://b/e"), {**TREE, **COPIED}, command=True),
+    Scenario("`mv` inside", {"k": NEW}, _s3target("mv", "s3://b/k", "s3://b/c"), {"c": NEW}, command=True),
+    Scenario("`mv` up", {}, _s3target("mv", "SOURCE", "s3://b/k"), {"k": NEW}, command=True),
+    Scenario("`sync` up", {}, _s3target("sync", "TREE", "s3://b/d"), TREE, command=True),
+    Scenario("`sync` down", TREE, _s3target("sync", "s3://b/d", "TREE"), TREE, command=True),
+    Scenario("`rm -r`", TREE, _s3target("rm", "-r", "s3://b/d"), {}, command=True),
+    Scenario("`uploads abort`", {}, _orphan, {}, command=True),
 )  # fmt: skip

@@ -18,3 +18,8 @@ class Store:
     checks_signatures: bool
     sts_endpoint_url: str | None
     role_arn: str | None
+
+    @property
+    def kind(self) -> str:
+        """The name of the program, whether by TLS or not."""
+        return self.name.removesuffix("-tls")

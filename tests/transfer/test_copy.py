@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from s3target.errors import (
     ServerFault,
     ServiceError,
 )
+from s3target.protocol.operations.multipart import UploadPartCopy
 from s3target.protocol.operations.objects import CopySource
-from s3target.transfer.copy import copy
+from s3target.transfer.copy import PARTS_AT_ONCE, copy
 from s3target.transfer.plan import MIB, MIN_PART, TransferOptions
 from transfer.memory_store import MemoryStore
 
@@ -43,6 +45,15 @@ def test_a_small_object_takes_two_requests(size: int) -> None:
     assert (store.content("to", "k"), copied) == (CONTENT[:size], size)
     assert written.e_tag
     assert told == [(size, size)]
+
+
+def test_not_all_threads_copy_parts_of_one_object() -> None:
+    """A hundred, which Luigi asks for by default, are for the objects of a directory; parts are too much work."""
+    store = MemoryStore()
+    store.put("from", "a/b", bytes((PARTS_AT_ONCE + 4) * MIN_PART))
+    store.on_call = lambda operation: time.sleep(0.05 if isinstance(operation, UploadPartCopy) else 0)
+    copy(store, SOURCE, "to", "k", TransferOptions(part_size=MIN_PART, threads=100, copy_threshold=MIN_PART))
+    assert 1 < store.most_running <= PARTS_AT_ONCE
 
 
 def test_a_part_size_above_the_threshold_raises_it() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,9 @@ from s3target.protocol.endpoint import Endpoint
 from s3target.protocol.identity import Credentials
 from s3target.protocol.operations.objects import CopySource
 from s3target.retry import RetryPolicy
+from s3target.stores import STORES
 from s3target.transfer.copy import copy
+from s3target.transfer.once import keeps_condition
 from s3target.transfer.plan import MIB, TransferOptions
 from s3target.transfer.upload import upload
 from s3target.transfer.writer import Writer, WriterOptions
@@ -74,11 +76,12 @@ def test_store_that_keeps_its_word(store: MisbehavingStore, client: Client) -> N
 
 
 def test_writes_that_may_overwrite_are_not_preceded_by_anything(store: MisbehavingStore, client: Client) -> None:
-    """Nor are those with another condition."""
+    """Those with another condition are: a store that ignores the one ignores the other."""
     files = FileSystem(client)
     e_tag = files.write(S3Path("b", "k"), b"first").e_tag
+    assert asked(store) == ["PutObject"]
     files.write(S3Path("b", "k"), b"second", {"IfMatch": e_tag})
-    assert asked(store) == ["PutObject"] * 2
+    assert asked(store)[-4:] == [*PROBE, "PutObject"]
 
 
 def test_store_that_overwrites_is_refused(store: MisbehavingStore, client: Client, tmp_path: Path) -> None:
@@ -99,7 +102,7 @@ def test_store_that_overwrites_is_refused(store: MisbehavingStore, client: Clien
         lambda: copy(client, CopySource("b", "k"), "b", "c", TransferOptions(PART, extra_args=ONCE, copy_threshold=0)),
     )
     for way in ways:
-        with pytest.raises(ConfigError, match="ignores If-None-Match"):
+        with pytest.raises(ConfigError, match="does not keep conditions"):
             way()
     assert {key: stored.content for key, stored in store.s3.objects.items()} == {"k": b"theirs"}
     assert not store.s3.uploads
@@ -125,7 +128,7 @@ def test_store_that_minds_it_for_one_piece_only(store: MisbehavingStore, client:
 def test_store_that_says_it_cannot(store: MisbehavingStore, client: Client) -> None:
     """501, as Swift answers."""
     store.order(Fault("501", acts=False, says=lambda *_: refusal(501, "NotImplemented")), "PutObject", times=9)
-    with pytest.raises(ConfigError, match="ignores If-None-Match"):
+    with pytest.raises(ConfigError, match="does not keep conditions"):
         FileSystem(client).write(S3Path("b", "k"), b"ours", ONCE)
 
 
@@ -159,5 +162,112 @@ def test_aws_is_believed() -> None:
     """It documents the condition."""
     transport = Scripted(reply(200, etag='"e"'))
     client = client_for(transport, endpoint=Endpoint(region="eu-west-1"))
+    client.store = STORES["aws"]
     FileSystem(client).write(S3Path("bucket", "k"), b"ours", ONCE)
     assert len(transport.log) == 1
+
+
+@pytest.mark.parametrize("kind", ["gcs", "swift"])
+def test_store_that_is_known_not_to_is_not_asked(kind: str) -> None:
+    """Nothing is sent at all."""
+    transport = Scripted()
+    client = client_for(transport)
+    client.store = STORES[kind]
+    with pytest.raises(ConfigError, match="does not keep conditions"):
+        FileSystem(client).write(S3Path("bucket", "k"), b"ours", ONCE)
+    assert len(transport.log) == 0
+
+
+def lost(took_effect: bool, meanwhile: bytes | None = None) -> Fault:
+    """The answer is lost, and somebody else writes k before the next attempt."""
+
+    def act(store: MisbehavingStore) -> None:
+        if meanwhile is not None:
+            store.s3.put("k", meanwhile)
+
+    return Fault("lost", acts=took_effect, sends=lambda head, whole: 0, ends="reset", mode=act)
+
+
+SMALL, LARGE = b"ours", bytes(PART + 1)
+WAYS: dict[str, tuple[str, bytes, Callable[[Client, Path], object]]] = {
+    "write": ("PutObject", SMALL, lambda client, folder: FileSystem(client).write(S3Path("b", "k"), SMALL, ONCE)),
+    "upload": ("PutObject", SMALL, lambda client, folder: upload(client, str(folder / "small"), "b", "k", OPTIONS)),
+    "upload in parts": (
+        "CompleteMultipartUpload",
+        LARGE,
+        lambda client, folder: upload(client, str(folder / "large"), "b", "k", OPTIONS),
+    ),
+    "writer": ("PutObject", SMALL, lambda client, folder: write_parts(client, SMALL)),
+    "writer, in parts": ("CompleteMultipartUpload", LARGE, lambda client, folder: write_parts(client, LARGE)),
+    "copy": ("CopyObject", SMALL, lambda client, folder: copy(client, CopySource("b", "small"), "b", "k", OPTIONS)),
+    "copy in parts": (
+        "CompleteMultipartUpload",
+        LARGE,
+        lambda client, folder: copy(
+            client, CopySource("b", "large"), "b", "k", TransferOptions(PART, extra_args=ONCE, copy_threshold=0)
+        ),
+    ),
+}
+OPTIONS = TransferOptions(PART, extra_args=ONCE)
+
+
+@pytest.fixture
+def sources(store: MisbehavingStore, tmp_path: Path) -> Path:
+    """What the ways to write take: files in this folder, and objects. The store has been tried before."""
+    for name, content in (("small", SMALL), ("large", LARGE)):
+        (tmp_path / name).write_bytes(content)
+        store.s3.put(name, content, {"content-type": "text/x-ours", "x-amz-meta-a": "1"})
+    return tmp_path
+
+
+def try_store(client: Client) -> None:
+    for operation in ("PutObject", "CompleteMultipartUpload", "CopyObject"):
+        assert keeps_condition(client, "b", "k", ONCE, operation)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_answer_of_ones_own_commit_is_lost(store: MisbehavingStore, client: Client, sources: Path, way: str) -> None:
+    """The refusal of the second attempt is put down to the first one, also when nothing else tells (SSE-KMS)."""
+    operation, content, write = WAYS[way]
+    try_store(client)
+    store.order(lost(took_effect=True), operation)
+    write(client, sources)
+    assert store.struck == 1
+    assert store.s3.objects["k"].content == content
+    assert [key for key, _ in store.s3.history].count("k") == 1
+    assert store.s3.uploads == {}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_another_writes_the_same_bytes_meanwhile(
+    store: MisbehavingStore, client: Client, sources: Path, way: str
+) -> None:
+    """It has won, although its object cannot be told from ours by its bytes."""
+    operation, content, write = WAYS[way]
+    try_store(client)
+    store.order(lost(took_effect=False, meanwhile=content), operation)
+    with pytest.raises(PreconditionFailed):
+        write(client, sources)
+    assert store.struck == 1
+    assert store.s3.uploads == {}
+
+
+def test_conditional_copy_carries_the_metadata(store: MisbehavingStore, client: Client, sources: Path) -> None:
+    """The mark comes on top of it, and that of the source stays behind."""
+    for destination in ("c", "d"):
+        copy(client, CopySource("b", "small" if destination == "c" else "c"), "b", destination, OPTIONS)
+    there = store.s3.objects["c"].headers, store.s3.objects["d"].headers
+    assert [headers.pop("x-amz-meta-s3target-once") is None for headers in there] == [False, False]
+    assert there[0] == there[1] == {"content-type": "text/x-ours", "x-amz-meta-a": "1"}
+
+
+def test_marks_differ(store: MisbehavingStore, client: Client) -> None:
+    """From write to write; what may overwrite has none."""
+    files = FileSystem(client)
+    for key in ("x", "y"):
+        files.write(S3Path("b", key), b"", ONCE)
+    files.write(S3Path("b", "z"), b"")
+    marks = [store.s3.objects[key].headers.get("x-amz-meta-s3target-once") for key in ("x", "y", "z")]
+    assert None not in marks[:2]
+    assert marks[2] is None
+    assert marks[0] != marks[1]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from s3target.transfer.workers import GRACE, Meter, Stopped, Workers, run_all
+from s3target.transfer.workers import AT_FIRST, GRACE, Meter, Stopped, Workers, run_all
 from transfer.memory_store import ctrl_c
 
 
@@ -243,3 +243,18 @@ def test_progress_is_told_by_one_thread_at_a_time_and_only_grows() -> None:
     meter = Meter(report, 100)
     run_all([lambda: meter.add(1)] * 100, 8)
     assert told == [(count, 100) for count in range(1, 101)]
+
+
+def test_jobs_that_wait_get_more_threads_than_jobs_that_do_not() -> None:
+    """A far store wants many at once; on a near one, where jobs end quickly, many would be in each other's way."""
+    meeting = threading.Barrier(3 * AT_FIRST)
+    run_all([lambda: meeting.wait(30)] * meeting.parties, meeting.parties)  # each waits until all of them run
+
+    names: set[str] = set()
+
+    def short() -> None:
+        names.add(threading.current_thread().name)
+        time.sleep(0.001)
+
+    run_all([short] * 500, 100)
+    assert AT_FIRST <= len(names) < 100

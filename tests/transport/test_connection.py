@@ -90,7 +90,7 @@ def test_bodies_arrive_exact(
     with ScriptedServer(answers(OK, OK), tls=tls) as server:
         for _ in range(2):
             response = transport.send(Request("PUT", server.origin, "/k", body=bodies[kind]))
-            assert response.stream.read() == b"ok"
+            assert response.reader().read() == b"ok"
         transport.close()
     for request in server.requests:
         head, _, received = request.partition(b"\r\n\r\n")
@@ -140,7 +140,7 @@ def test_a_refusal_that_comes_while_the_body_is_sent_is_the_answer(
     bodies = {"bytes": BytesBody(big), "file": FileSlice(file, 0, len(big)), "other": OtherBody(big)}
     with ScriptedServer(refuses_early, answers(OK), tls=tls) as server:
         response = transport.send(Request("PUT", server.origin, "/k", body=bodies[kind]))
-        assert (response.status, response.stream.read()) == (403, b"denied")
+        assert (response.status, response.reader().read()) == (403, b"denied")
         assert transport.send(Request("GET", server.origin, "/")).status == 200
         transport.close()
     assert server.accepted == 2
@@ -160,8 +160,8 @@ def test_a_connection_that_got_only_a_part_of_a_body_is_not_used_again(
     transport = HttpTransport(TransportOptions(connect_timeout=5, read_timeout=0.5, verify=authority[0]))
     with ScriptedServer(play, answers(OK), tls=tls) as server:
         response = transport.send(Request("PUT", server.origin, "/k", body=BytesBody(CONTENT * 8)))
-        assert (response.status, response.stream.read()) == (403, b"denied")
-        assert transport.send(Request("GET", server.origin, "/")).stream.read() == b"ok"
+        assert (response.status, response.reader().read()) == (403, b"denied")
+        assert transport.send(Request("GET", server.origin, "/")).reader().read() == b"ok"
         released.set()
         transport.close()
     assert server.accepted == 2
@@ -203,7 +203,7 @@ def test_the_read_timeout_is_for_silence_not_for_the_whole_body() -> None:
     transport = HttpTransport(TransportOptions(connect_timeout=5, read_timeout=0.6))
     with ScriptedServer(play) as server:
         response = transport.send(Request("PUT", server.origin, "/k", body=BytesBody(CONTENT * 10)))
-        assert response.stream.read() == b"ok"
+        assert response.reader().read() == b"ok"
         transport.close()
     assert len(begun) * 0.02 > 0.6
 
@@ -218,7 +218,7 @@ def test_a_stale_connection_that_breaks_while_the_body_is_sent_says_so(transport
         peer.reset()
 
     with ScriptedServer(play) as server:
-        assert transport.send(Request("GET", server.origin, "/")).stream.read() == b"ok"
+        assert transport.send(Request("GET", server.origin, "/")).reader().read() == b"ok"
         with pytest.raises(ConnectionDropped) as caught:
             transport.send(Request("PUT", server.origin, "/k", body=BytesBody(CONTENT * 8)))
         assert caught.value.reused

@@ -74,7 +74,7 @@ def test_plain_http_goes_to_the_proxy_in_absolute_form() -> None:
         transport = through(server)
         for _ in range(2):
             request = Request("GET", Origin("http", "store.test", 80), "/b/k", (("x", "1"),))
-            assert transport.send(request).stream.read() == b"ok"
+            assert transport.send(request).reader().read() == b"ok"
         transport.close()
     assert server.requests[0].startswith(b"GET http://store.test/b/k?x=1 HTTP/1.1\r\nhost: store.test\r\n")
     assert LOGIN in server.requests[0]
@@ -84,7 +84,7 @@ def test_exempt_hosts_are_reached_directly() -> None:
     """The list of the proxy's exceptions; origin-form and no login then."""
     with ScriptedServer() as proxy, ScriptedServer(answers(OK)) as server:
         transport = through(proxy, no="127.0.0.0/8")
-        assert transport.send(Request("GET", server.origin, "/b")).stream.read() == b"ok"
+        assert transport.send(Request("GET", server.origin, "/b")).reader().read() == b"ok"
         transport.close()
     assert proxy.accepted == 0
     assert server.requests[0].startswith(b"GET /b HTTP/1.1\r\n")
@@ -97,7 +97,7 @@ def test_https_goes_through_a_tunnel(authority: tuple[str, ssl.SSLContext]) -> N
     with ScriptedServer(tunnels(context, OK, OK)) as server:
         transport = through(server, trusted)
         for _ in range(2):
-            assert transport.send(Request("GET", STORE, "/b")).stream.read() == b"ok"
+            assert transport.send(Request("GET", STORE, "/b")).reader().read() == b"ok"
         transport.close()
     connect, first, second = server.requests
     assert connect == b"CONNECT store.test:8443 HTTP/1.1\r\nhost: store.test:8443\r\n" + LOGIN + b"\r\n"
@@ -163,7 +163,7 @@ def test_plain_http_by_tls_to_the_proxy(authority: tuple[str, ssl.SSLContext]) -
     trusted, context = authority
     with ScriptedServer(answers(OK), tls=context) as server:
         transport = through(server, trusted)
-        assert transport.send(Request("GET", Origin("http", "store.test", 80), "/b")).stream.read() == b"ok"
+        assert transport.send(Request("GET", Origin("http", "store.test", 80), "/b")).reader().read() == b"ok"
         transport.close()
     assert server.requests[0].startswith(b"GET http://store.test/b HTTP/1.1\r\n")
 
@@ -176,8 +176,8 @@ def test_https_by_tls_to_the_proxy(authority: tuple[str, ssl.SSLContext]) -> Non
     with ScriptedServer(answers(big, OK), tls=context) as store, ScriptedServer(relays, tls=context) as proxy:
         transport = through(proxy, trusted)
         response = transport.send(Request("PUT", store.origin, "/b", body=BytesBody(content)))
-        assert response.stream.readall() == content  # type: ignore[union-attr]
-        assert transport.send(Request("GET", store.origin, "/b")).stream.read() == b"ok"
+        assert response.reader().readall() == content  # type: ignore[union-attr]
+        assert transport.send(Request("GET", store.origin, "/b")).reader().read() == b"ok"
         transport.close()
     assert store.requests[0].endswith(b"\r\n\r\n" + content)
     assert (store.accepted, proxy.accepted) == (1, 1)
@@ -218,5 +218,5 @@ def test_socks_is_not_supported_and_says_so() -> None:
     with pytest.raises(ConfigError, match="socks5 proxy, which is not supported"):
         transport.send(Request("GET", Origin("http", "store.test", 80), "/"))
     with ScriptedServer(answers(OK)) as server:
-        assert transport.send(Request("GET", server.origin, "/")).stream.read() == b"ok"
+        assert transport.send(Request("GET", server.origin, "/")).reader().read() == b"ok"
         transport.close()

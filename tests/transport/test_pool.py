@@ -115,7 +115,7 @@ def test_a_connection_closed_by_the_server_is_not_used_again() -> None:
     transport = HttpTransport()
     with ScriptedServer(closes, answers(OK)) as server:
         for _ in range(2):
-            assert transport.send(Request("GET", server.origin, "/")).stream.read() == b"ok"
+            assert transport.send(Request("GET", server.origin, "/")).reader().read() == b"ok"
             assert seen.wait(PATIENCE)
         transport.close()
     assert server.accepted == 2
@@ -136,7 +136,7 @@ def test_many_threads_share_one_transport() -> None:
         good = 0
         for turn in range(50):
             path = f"/{number}/{turn}"
-            stream = transport.send(Request("GET", server.origin, path)).stream
+            stream = transport.send(Request("GET", server.origin, path)).reader()
             pieces = []
             while piece := stream.read(10_000):
                 pieces.append(piece)
@@ -183,7 +183,7 @@ def test_parent_and_child_of_a_fork_have_connections_of_their_own(scheme: str) -
         transport = HttpTransport(TransportOptions(verify=path, read_timeout=5))
 
         def ask(path: str) -> bytes:
-            return transport.send(Request("GET", server.origin, path)).stream.read()
+            return transport.send(Request("GET", server.origin, path)).reader().read()
 
         with ScriptedServer(echo, echo, tls=context if scheme == "tls" else None) as server:
             assert ask("/p1") == b"p1"
@@ -204,14 +204,14 @@ def test_a_body_begun_before_a_fork_does_not_bring_its_connection_into_the_child
         response = transport.send(Request("GET", server.origin, "/"))
 
         def work() -> bytes:
-            response.stream.close()
-            return transport.send(Request("GET", server.origin, "/c")).stream.read()
+            response.reader().close()
+            return transport.send(Request("GET", server.origin, "/c")).reader().read()
 
         assert in_a_child(work) == b"ok"
-        assert len(response.stream.read(300_000)) > 0
-        while response.stream.read(300_000):
+        assert len(response.reader().read(300_000)) > 0
+        while response.reader().read(300_000):
             pass
-        assert transport.send(Request("GET", server.origin, "/p")).stream.read() == b"ok"
+        assert transport.send(Request("GET", server.origin, "/p")).reader().read() == b"ok"
         transport.close()
     assert server.accepted == 2
 

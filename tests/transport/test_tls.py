@@ -53,7 +53,7 @@ def options(verify: bool | str = True, certificate: str | tuple[str, str] | None
 
 
 def ask(transport: HttpTransport, origin: Origin) -> bytes:
-    content = transport.send(Request("GET", origin, "/")).stream.read()
+    content = transport.send(Request("GET", origin, "/")).reader().read()
     transport.close()
     return content
 
@@ -238,7 +238,7 @@ def test_large_bodies_by_tls(authority: trustme.CA, trusted: str) -> None:
         response = transport.send(Request("GET", server.origin, "/"))
         buffer = bytearray(len(content))
         have = 0
-        while count := response.stream.readinto(memoryview(buffer)[have:]):
+        while count := response.reader().readinto(memoryview(buffer)[have:]):
             have += count
         assert (have, buffer) == (len(content), content)
         assert ask(transport, server.origin) == b"ok"

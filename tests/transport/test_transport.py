@@ -25,11 +25,10 @@ def get(origin: Origin, path: str = "/", method: str = "GET") -> Request:
 
 
 def content(response: Response) -> bytes:
-    assert response.stream is not None
-    pieces = []
-    while piece := response.stream.read(100_000):
+    pieces, stream = [], response.reader()
+    while piece := stream.read(100_000):
         pieces.append(piece)
-    response.stream.close()
+    stream.close()
     return b"".join(pieces)
 
 
@@ -175,7 +174,7 @@ def test_a_body_reset_by_the_other_side_raises(transport: HttpTransport) -> None
 
     with ScriptedServer(play) as server:
         response = transport.send(get(server.origin))
-        assert response.stream.read(3) == b"abc"
+        assert response.reader().read(3) == b"abc"
         read.set()
         with pytest.raises(ConnectionDropped):
             content(response)
@@ -259,7 +258,7 @@ def test_a_stream_dropped_or_closed_before_its_end_closes_the_connection(transpo
         response = transport.send(get(server.origin))
         del response
         response = transport.send(get(server.origin))
-        response.stream.close()
+        response.reader().close()
         assert content(transport.send(get(server.origin))) == b"ok"
         transport.close()
     assert server.accepted == 3

@@ -15,6 +15,7 @@ from ...retry import RetryPolicy
 from ...settings import Settings
 from ...transport import HttpTransport, TransportOptions
 
+NTP = "set the clock of this machine, by NTP: timedatectl set-ntp true"
 _LABELS = {"ok": "OK", "fixed": "fixed", "failed": "FAILED", "note": "note"}
 
 

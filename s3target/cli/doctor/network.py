@@ -1,25 +1,84 @@
-"""Steps on the way to the store: its address, TCP, proxy, TLS with its certificate, an answer, and what its clock says.
+"""Steps up to the store: settings, keys, its address, TCP, proxy, TLS with its certificate, an answer, its clock.
 
 Each is tried by itself, so that the first one that fails is the one that is wrong.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+from collections.abc import Iterator
 from typing import Any
 
-from ...errors import ConfigError, S3Error
+from ...errors import ConfigError, CredentialsError, S3Error
 from ...protocol.encoding import parse_http_date
 from ...protocol.endpoint import Endpoint
 from ...protocol.messages import Origin, Request, Response
 from ...transport.proxy import Proxy, find_proxy
-from ..units import human_time
-from .finding import Finding, Patient
+from ..arguments import LUIGI_CFG
+from ..output import human_time
+from .finding import NTP, Finding, Patient
 
 _TOLERATED_SKEW = 900.0
 """Seconds by which S3 lets clocks differ: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
-_NTP = "set the clock of this machine, by NTP: timedatectl set-ntp true"
+
+
+_SHOWN_ALWAYS = ("region_name", "endpoint_url", "verify", "addressing_style")
+
+
+def settings_in_use(patient: Patient) -> Iterator[Finding]:
+    """One line for each setting that is not the default, and for those that matter anyway."""
+    settings = patient.settings
+    told = {name: (value, source) for name, value, source in settings.describe()}
+    for name in _SHOWN_ALWAYS:
+        if name not in told:
+            told[name] = ("AWS" if name == "endpoint_url" else "none", settings.sources[name])
+    for name, (value, source) in told.items():
+        if source != "default" or name in _SHOWN_ALWAYS:
+            yield Finding("ok", "setting", f"{name} = {value} ({source})")
+
+
+def luigi_cfg(patient: Patient) -> Iterator[Finding]:
+    """Whether there is a luigi.cfg with settings that this run does not use."""
+    if LUIGI_CFG in patient.settings.sources.values():
+        return
+    for path in (os.environ.get("LUIGI_CONFIG_PATH"), "luigi.cfg"):
+        if path and _has_section(path):
+            yield Finding("note", "luigi.cfg", f"{path} has settings in [s3] that this run did not use", _use(path))
+            return
+
+
+def _use(path: str) -> str:
+    return f"the Luigi classes do: s3target doctor --luigi-cfg {path} ..."
+
+
+def _has_section(path: str) -> bool:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return any(line.strip() == "[s3]" for line in file)
+    except OSError:
+        return False
+
+
+def keys(patient: Patient) -> Finding:
+    """Which provider has keys, and how long they live."""
+    try:
+        credentials = patient.client.credentials.get()
+    except (CredentialsError, ConfigError) as error:
+        return Finding("failed", "credentials", str(error), "give keys by one of these ways, or --profile")
+    except S3Error as error:
+        return Finding("failed", "credentials", f"the provider of the keys cannot be asked: {error}")
+    if credentials is None:
+        return Finding("ok", "credentials", "none: requests go unsigned, as was asked for")
+    left = "they do not expire"
+    if credentials.expires_at is not None:
+        left = f"good for {human_time(max(0.0, credentials.expires_at - patient.clock()))}"
+    text = f"access key id {credentials.access_key_id} by {credentials.source or 'a provider'}; {left}"
+    return Finding("ok", "credentials", text)
+
+
+# -------------------------------------------------------------------------------------------------------- the network
 
 
 def proxy_of(patient: Patient) -> Proxy | None:
@@ -167,5 +226,5 @@ def clock(patient: Patient) -> Finding | None:
         return Finding("ok", "clock", "the same as the store's, within 5 s")
     told = f"this machine is {human_time(abs(offset))} {'behind' if offset > 0 else 'ahead of'} the store"
     if abs(offset) < _TOLERATED_SKEW:
-        return Finding("ok", "clock", told, _NTP if abs(offset) > 60 else "")
-    return Finding("fixed", "clock", f"{told}: requests are signed by the store's clock", _NTP)
+        return Finding("ok", "clock", told, NTP if abs(offset) > 60 else "")
+    return Finding("fixed", "clock", f"{told}: requests are signed by the store's clock", NTP)

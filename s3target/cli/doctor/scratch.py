@@ -1,4 +1,5 @@
-"""Steps on a scratch key: put, get, range, multipart, conditional put, copy, delete. It is removed whatever happens."""
+"""Steps on a scratch key: put, get, range, multipart, conditional put, copy, delete, checksums. It is removed whatever
+happens."""
 
 from __future__ import annotations
 
@@ -79,7 +80,7 @@ def writes(patient: Patient) -> Iterator[Finding]:
     """The steps that need the permission to write, or, without it, those that only read."""
     scratch = Scratch(patient)
     try:
-        yield (put := attempt("put", "s3:PutObject", partial(_put, scratch)))
+        yield (put := attempt("put", "s3:PutObject (if that is meant: --read-only)", partial(_put, scratch)))
         if put.status == "failed":
             yield from reads(patient)
             return
@@ -171,6 +172,39 @@ _STEPS: tuple[tuple[str, str, Callable[[Scratch], str | Finding]], ...] = (
     ("conditional", "s3:PutObject", _conditional),
     ("copy", "s3:GetObject and s3:PutObject", _copy),
 )
+
+
+_WRONG_CRC32 = "AAAAAA=="
+"""Not that of what is sent."""
+
+
+def checksums(patient: Patient) -> Finding | None:
+    """Whether the store compares the CRC32 of an upload with what it got, and whether it keeps it."""
+    if patient.read_only:
+        return None
+    scratch = Scratch(patient)
+    try:
+        return _checksums(scratch)
+    except (S3Error, OSError):
+        return None  # the put step has told why
+    finally:
+        scratch.remove()
+
+
+def _checksums(scratch: Scratch) -> Finding:
+    wrong = PutObject(scratch.bucket, scratch.key, BytesBody(b"x"), {"x-amz-checksum-crc32": _WRONG_CRC32})
+    try:
+        scratch.write(scratch.once, wrong)
+        compared = False
+    except ServiceError as error:
+        if error.status == 403:
+            raise
+        compared = True
+    scratch.write(scratch.client, PutObject(scratch.bucket, scratch.key, BytesBody(b"x")))
+    head = HeadObject(scratch.bucket, scratch.key, {"x-amz-checksum-mode": "ENABLED"})
+    kept = "x-amz-checksum-crc32" in scratch.client.call(head).headers
+    told = f"the store {'compares' if compared else 'does not compare'} the CRC32 of an upload with what it got, and "
+    return Finding("ok" if compared else "note", "checksum", f"{told}{'keeps it' if kept else 'does not keep it'}")
 
 
 def reads(patient: Patient) -> Iterator[Finding]:

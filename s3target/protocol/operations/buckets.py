@@ -1,13 +1,16 @@
-"""Buckets: HeadBucket, CreateBucket, DeleteBucket."""
+"""Buckets: HeadBucket, CreateBucket, DeleteBucket, ListBuckets."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, NamedTuple
 
+from ...errors import BadResponse
 from ...value import dataclass, field
-from ..messages import EMPTY, Body, BytesBody, Headers, Request, Response
+from ..encoding import parse_timestamp
+from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
 from ..xml import build
-from .base import BucketOperation, Locator, s3_request
+from .base import BucketOperation, Locator, ServiceOperation, document, s3_request
 
 
 @dataclass(frozen=True)
@@ -59,3 +62,38 @@ class DeleteBucket(BucketOperation[None]):
 
     def parse(self, response: Response) -> None:
         return None
+
+
+class Bucket(NamedTuple):
+    name: str
+    created: datetime
+
+
+class BucketPage(NamedTuple):
+    buckets: list[Bucket]
+    next_token: str | None
+
+
+@dataclass(frozen=True)
+class ListBuckets(ServiceOperation[BucketPage]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html; those of whoever asks, page by page."""
+
+    token: str | None = None
+
+    def request(self, endpoint: Locator) -> Request:
+        at = endpoint.locate()
+        query: Query = (("continuation-token", self.token),) if self.token else ()
+        return Request("GET", at.origin, at.base_path or "/", query, region=at.region, service=at.service)
+
+    def parse(self, response: Response) -> BucketPage:
+        root = document(response, "ListAllMyBucketsResult")
+        listed = root.find("Buckets")
+        entries = listed.all("Bucket") if listed else ()
+        try:
+            buckets = [Bucket(entry.get("Name"), parse_timestamp(entry.get("CreationDate"))) for entry in entries]
+        except ValueError as error:
+            raise BadResponse(f"a list of buckets that cannot be read: {error}") from None
+        token = root.get("ContinuationToken") or None
+        if token is not None and token == self.token:
+            raise BadResponse("the list of buckets says that it goes on, but not from where")
+        return BucketPage(buckets, token)

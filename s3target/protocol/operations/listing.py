@@ -14,7 +14,7 @@ from ...errors import BadResponse, ConfigError
 from ...value import dataclass, field
 from ..encoding import percent_decode
 from ..messages import BytesBody, Headers, Request, Response
-from ..xml import Element, Markup, build, parse
+from ..xml import Element, Markup, build, expressible, parse
 from .base import BucketOperation, Locator, document, s3_request, unquoted
 from .objects import ObjectInfo
 
@@ -89,6 +89,12 @@ def _split(content: bytes) -> tuple[list[_Row], bytes]:
     return rows, "".join(pieces[::6]).encode()
 
 
+def _without_prefix(content: bytes) -> bytes:
+    """Without what was asked for, which Ceph repeats as it is: with a control character in it that is no XML."""
+    head, mark, tail = content.partition(b"<CommonPrefixes")
+    return re.sub(rb"<Prefix>[^<]*</Prefix>", b"", head, count=1) + mark + tail
+
+
 class ListPage(NamedTuple):
     """One page: objects, common prefixes, and the token that asks for the next page, None at the end."""
 
@@ -123,6 +129,8 @@ class ListObjectsV2(BucketOperation[ListPage]):
 
     def parse(self, response: Response) -> ListPage:
         rows, rest = _split(response.content)
+        if not expressible(self.prefix):
+            rest = _without_prefix(rest)
         root = document(response._replace(content=rest), "ListBucketResult")
         decode = percent_decode if root.get("EncodingType") == "url" else str
         rows += [_row(entry) for entry in root.all("Contents")]

@@ -15,7 +15,7 @@ from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
 from ..xml import Markup, build
 from .base import BucketOperation, Locator, Operation, document, s3_request, unquoted
 from .objects import ByteRange, CopySource, HeadObject, ObjectInfo, WrittenObject
-from .traces import consists_of, inquiry_headers
+from .traces import MARK, consists_of, inquiry_headers
 
 
 class Part(NamedTuple):
@@ -136,7 +136,10 @@ class UploadPartCopy(Operation[Part]):
 
 @dataclass(frozen=True)
 class CompleteMultipartUpload(Operation[WrittenObject]):
-    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html"""
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+
+    mark: of the object, as CreateMultipartUpload sent it; "": it has none.
+    """
 
     may_fail_in_200: ClassVar[bool] = True
     bucket: str
@@ -144,6 +147,7 @@ class CompleteMultipartUpload(Operation[WrittenObject]):
     upload_id: str
     parts: tuple[Part, ...]
     headers: Headers = field(default_factory=dict, repr=False)
+    mark: str = ""
 
     def request(self, endpoint: Locator) -> Request:
         body = BytesBody(build(("CompleteMultipartUpload", [_part_markup(part) for part in self.parts])))
@@ -161,7 +165,7 @@ class CompleteMultipartUpload(Operation[WrittenObject]):
         return HeadObject(self.bucket, self.key, inquiry_headers(self.headers))
 
     def recognize(self, found: ObjectInfo) -> WrittenObject | None:
-        same = consists_of(found, self.parts)
+        same = found.headers.get(MARK) == self.mark if self.mark else consists_of(found, self.parts)
         conditional = "if-none-match" in self.headers or "if-match" in self.headers
         # Without a condition, an upload that is gone was completed or, within seconds, aborted by somebody else. Then
         # the right size will do; with one, somebody else's object is what is to be expected.

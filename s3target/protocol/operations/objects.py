@@ -15,7 +15,7 @@ from ...value import dataclass, field
 from ..encoding import parse_http_date, parse_timestamp, percent_encode
 from ..messages import EMPTY, Body, Headers, Query, Request, Response, Stream
 from .base import Locator, Operation, document, s3_request, unquoted
-from .traces import holds, inquiry_headers
+from .traces import MARK, holds, inquiry_headers
 
 _NO_HEADERS: Headers = {}
 
@@ -259,3 +259,13 @@ class CopyObject(Operation[WrittenObject]):
         result = document(response, "CopyObjectResult")
         version_id = response.headers.get("x-amz-version-id")
         return WrittenObject(unquoted(result.get("ETag")), version_id, response.headers)
+
+    def inquiry(self, error: ServiceError) -> HeadObject | None:
+        if not isinstance(error, PreconditionFailed) or MARK not in self.headers:
+            return None
+        return HeadObject(self.bucket, self.key, inquiry_headers(self.headers))
+
+    def recognize(self, found: ObjectInfo) -> WrittenObject | None:
+        if found.headers.get(MARK) != self.headers[MARK]:
+            return None
+        return WrittenObject(found.e_tag, found.version_id, found.headers)

@@ -2,9 +2,9 @@
 
 A condition such as If-None-Match refuses the second attempt because of what the first one did, and an upload that was
 completed is no longer there to be completed. Then the object that is there decides: by its size, and by a checksum or
-an ETag that follows from the bytes sent. What this cannot tell: whether somebody else has written the same bytes in the
-meantime (a name of one's own in Metadata, which is compared as well, tells even that). Where the store gives nothing to
-compare, such as an ETag that is no MD5 (SSE-KMS, SSE-C) without a checksum, a conditional write counts as refused.
+an ETag that follows from the bytes sent; or, where the write was marked (transfer/marks.py), by its mark. Without a
+mark it cannot be told whether somebody else has written the same bytes in the meantime, and where the store gives
+nothing to compare, such as an ETag that is no MD5 (SSE-KMS, SSE-C) without a checksum, a write counts as refused.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .multipart import Part
     from .objects import ObjectInfo
 
+MARK = "x-amz-meta-s3target-once"
 _META = "x-amz-meta-"
 _SHARED = ("x-amz-server-side-encryption-customer-", "x-amz-request-payer", "x-amz-expected-bucket-owner")
 _MD5 = "[0-9a-f]{32}"
@@ -38,6 +39,8 @@ def holds(info: ObjectInfo, body: Body, headers: Headers) -> bool:
     """Whether the object has the bytes of body and the metadata of headers. OSError if body's file is gone."""
     if info.size != body.length or not _has_metadata(info, headers):
         return False
+    if MARK in headers:
+        return True
     digest, expected = stored_checksum(info.headers)
     if digest is not None:
         digest_body(body, digest)

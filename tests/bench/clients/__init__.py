@@ -34,6 +34,9 @@ CLIENTS = {
     "s3target": Entry(".s3target_luigi", "S3TargetWithLuigi", "s3target"),
     "s3target-unsigned": Entry(".s3target_luigi", "S3TargetUnsigned", "payload unsigned", "s3target"),
     "s3target-while-writing": Entry(".s3target_luigi", "S3TargetWhileWriting", 'upload="while_writing"', "s3target"),
+    "s3target-while-unsigned": Entry(
+        ".s3target_luigi", "S3TargetWhileUnsigned", 'upload="while_writing", unsigned', "s3target"
+    ),
     "s3target-core": Entry(".s3target_core", "S3TargetCore", "s3target without Luigi"),
     "boto3": Entry(".boto3_transfer", "Boto3", "boto3"),
     "boto3-crt": Entry(".boto3_transfer", "Boto3Crt", "boto3 with CRT"),

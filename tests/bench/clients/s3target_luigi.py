@@ -58,10 +58,16 @@ class _Unsigned(S3TargetWithLuigi):
 class S3TargetWhileWriting:
     """Parts go up while the task writes, and there is no temporary file."""
 
+    KIND: type[S3TargetWithLuigi] = S3TargetWithLuigi
+
     def __init__(self) -> None:
-        self._plain = S3TargetWithLuigi()
+        self._plain = self.KIND()
         self.exists_hit = self._plain.exists_hit
 
     def write(self, job: Job) -> int:
         target = self._plain.target(job.fresh, self._plain.nop, upload="while_writing")
         return self._plain._write(target, job.amount)
+
+
+class S3TargetWhileUnsigned(S3TargetWhileWriting):
+    KIND = _Unsigned

@@ -60,6 +60,7 @@ def test_a_healthy_store(run: Run, base: str, put: Put, keys: Keys, in_store: St
     status, found = findings(run, f"{base}/p")
     tls = ["tls", "certificate"] if in_store.ca_file else []
     assert (status, failed(found), keys()) == (0, [], ["p/mine"])
+    assert found[-1].text == "all is well"
     assert [name for name in [*HEALTHY, *tls] if name not in {finding.step for finding in found}] == []
     assert "MOTO" in step(found, "credentials").text or "S3TARGET" in step(found, "credentials").text
     assert in_store.secret_access_key not in str(found)
@@ -107,6 +108,35 @@ def test_a_wrong_secret(run: Run, base: str, monkeypatch: pytest.MonkeyPatch) ->
     assert "wrong-secret" not in str(found)
 
 
+MISMATCH = "<Error><Code>SignatureDoesNotMatch</Code><CanonicalRequest>{}</CanonicalRequest></Error>"
+
+
+@pytest.mark.usefixtures("some_keys")
+def test_a_proxy_that_changes_what_was_signed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Step "signature", with the first line that differs from what the store says it has signed; no token is shown."""
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "very-secret-token")
+
+    def reply(sent: bytes) -> bytes:
+        line, *headers = sent.decode().split("\r\n\r\n")[0].split("\r\n")
+        path, _, query = line.split()[1].partition("?")
+        told = {name.lower(): value.strip() for name, _, value in (header.partition(":") for header in headers)}
+        names = told.get("authorization", "SignedHeaders=,").split("SignedHeaders=")[1].split(",")[0]
+        told["host"] = "ceph.internal:7480"
+        lines = [f"{name}:{told.get(name, '')}" for name in names.split(";")]
+        mine = "\n".join(["GET", path, query, *lines, "", names, told.get("x-amz-content-sha256", "")])
+        return answer("403 Forbidden", MISMATCH.format(mine.replace("&", "&amp;")))
+
+    with a_store(reply) as url:
+        status, found = findings(run, "--endpoint-url", url, "s3://bucket")
+    assert (status, failed(found)) == (1, ["signature"])
+    host = url.removeprefix("http://")
+    assert f"line 4 differs: we signed 'host:{host}', the store 'host:ceph.internal:7480'" in str(
+        step(found, "signature").text
+    )
+    assert "proxy" in step(found, "signature").remedy
+    assert "very-secret-token" not in str(found)
+
+
 @seaweedfs
 def test_an_unknown_key(run: Run, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Step "access key"."""
@@ -135,6 +165,8 @@ def test_a_closed_port(run: Run) -> None:
         port = listener.getsockname()[1]
     status, found = findings(run, "--endpoint-url", f"http://127.0.0.1:{port}", "s3://bucket")
     assert (status, failed(found)) == (1, ["connect"])
+    assert step(found, "in short").text == "failed: connect"
+    assert "luigi.cfg" not in {finding.step for finding in found}
     assert f"127.0.0.1:{port}: Connection refused" in step(found, "connect").text
 
 

@@ -160,3 +160,15 @@ def test_delete_without_its_result():
     """Ceph answers 1001 keys with nothing at all; nothing is not "all deleted"."""
     with pytest.raises(BadResponse):
         DeleteObjects("b", ("k",)).parse(reply(200, b""))
+
+
+def test_a_prefix_that_is_no_xml_is_not_read() -> None:
+    """Ceph repeats it unencoded: a reference to a control character, which parsers refuse. What it lists is encoded."""
+    page = (
+        "<ListBucketResult><Name>b</Name><Prefix>a&#1;</Prefix><EncodingType>url</EncodingType>"
+        "<Contents><Key>a%01b</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>e</ETag><Size>1</Size>"
+        "<StorageClass>STANDARD</StorageClass></Contents><IsTruncated>false</IsTruncated>"
+        "<CommonPrefixes><Prefix>a%01/</Prefix></CommonPrefixes></ListBucketResult>"
+    )
+    found = ListObjectsV2("b", "a\x01", "/").parse(reply(200, page.encode()))
+    assert (found.objects.keys, found.prefixes) == (["a\x01b"], ["a\x01/"])

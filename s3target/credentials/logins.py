@@ -1,27 +1,103 @@
-"""Keys for somebody who is logged in to IAM Identity Center: "aws sso login" is left to the AWS CLI, the rest is here.
+"""Keys for somebody who has logged in by the AWS CLI: to IAM Identity Center, or by "aws login".
 
-https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html
+Logging in itself is left to the AWS CLI. So is renewing the keys of "aws login", which takes an ECDSA signature, which
+Python's standard library cannot make. The files in which the CLI keeps a login hold secrets: errors never quote them.
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html,
+https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sign-in.html
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import ConfigError, CredentialsError, S3Error, ServiceError
+from ..errors import BadResponse, ConfigError, CredentialsError, S3Error, ServiceError
+from ..protocol.encoding import parse_timestamp
 from ..protocol.endpoint import Location, partition_of
 from ..protocol.identity import Credentials
 from ..protocol.messages import Origin
 from ..protocol.operations.base import Fixed
+from ..protocol.operations.metadata import json_object
 from ..value import replace
-from .profiles import expanded
-from .provider import Passed, Provider
-from .sources import Sources
+from .profiles import expanded, read_text, stamp_of
+from .provider import Passed, Provider, Sources
 
 if TYPE_CHECKING:
     from ..client import Client
+
+
+def read_token(path: str, advice: str) -> dict[str, Any]:
+    """The content of the file. CredentialsError, ending in the advice, if it is not there or not understood."""
+    if stamp_of(path) is None:
+        raise CredentialsError(f"there is no {path}; {advice}")
+    try:
+        return dict(json_object(read_text(path)))
+    except BadResponse as error:
+        raise CredentialsError(f"{path}: {error}; {advice}") from None
+
+
+def write_token(path: str, content: Mapping[str, Any]) -> None:
+    """Replace the file at once, readable by its owner only. OSError if that cannot be done."""
+    import json
+
+    fresh = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            json.dump(dict(content), file)
+        os.replace(fresh, path)
+    except BaseException:
+        os.unlink(fresh)
+        raise
+
+
+def moment(content: Mapping[str, Any], name: str) -> float:
+    """A time in the file, as seconds since 1970. ValueError if it is none."""
+    value = content.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is missing")
+    return parse_timestamp(value.replace("UTC", "Z")).timestamp()
+
+
+class Login(Provider):
+    """login_session of the profile. The cache is read again at each renewal: the AWS CLI may have renewed it."""
+
+    name = "login"
+
+    def __init__(self, sources: Sources, profile: str) -> None:
+        self._sources, self._profile = sources, profile
+
+    def fetch(self) -> Credentials:
+        session = self._sources.profiles.get(self._profile).text("login_session")
+        if not session:
+            raise Passed(f"profile {self._profile!r} has no login_session")
+        return self._read(self._cache_path(session))
+
+    def _read(self, path: str) -> Credentials:
+
+        advice = f"log in by: aws login --profile {self._profile}"
+        keys = read_token(path, advice).get("accessToken") or {}
+        try:
+            key_id, secret, token = (keys[name] for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
+            expires_at = moment(keys, "expiresAt")
+        except (KeyError, TypeError, ValueError):
+            raise CredentialsError(f"{path} is no login; {advice}") from None
+        if expires_at <= self._sources.clock():
+            raise CredentialsError(
+                f"the login of profile {self._profile!r} has ended, and only the AWS CLI can renew it; run any command"
+                f" of it with this profile, or {advice}; for a job that must run alone use a role or credential_process"
+            )
+        return Credentials(str(key_id), str(secret), str(token), expires_at, f"{self.name}: {path}")
+
+    def _cache_path(self, session: str) -> str:
+        environ = self._sources.environ
+        folder = expanded(environ.get("AWS_LOGIN_CACHE_DIRECTORY") or "~/.aws/login/cache", environ)
+        return f"{folder}/{hashlib.sha256(session.encode()).hexdigest()}.json"
+
 
 _log = logging.getLogger("s3target.credentials")
 
@@ -88,7 +164,6 @@ class Sso(Provider):
         return _Settings(session, url, region, role, account)
 
     def _access_token(self, settings: _Settings) -> str:
-        from .token_files import moment, read_token
 
         path = self._cache_path(settings)
         content = read_token(path, self._advice)
@@ -113,7 +188,6 @@ class Sso(Provider):
     def _renewed(self, settings: _Settings, path: str, content: dict[str, Any]) -> tuple[str, float] | None:
         """A new access token and its seconds, also written to the cache; None if it cannot be had."""
         from ..protocol.operations.metadata import CreateToken
-        from .token_files import moment, write_token
 
         try:
             if moment(content, "registrationExpiresAt") <= self._sources.clock():

@@ -1,0 +1,240 @@
+"""Roles over other keys: AssumeRole, given or as profiles say, and by a web token in a file, as on EKS (IRSA).
+
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html,
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError, CredentialsError, RefreshFailed, ServiceError, TransportError
+from ..protocol.identity import Credentials
+from ..value import replace
+from .chain import Chain, profile_bound
+from .profiles import Profile, read_text
+from .provider import Anonymous, CannotRenew, Passed, Provider, Sources
+from .refreshing import Refreshing
+
+if TYPE_CHECKING:
+    from ..client import Client, CredentialProvider
+    from ..protocol.operations.sts import AssumeRole, AssumeRoleWithWebIdentity
+
+
+StsFactory = Callable[["CredentialProvider"], "Client"]
+
+
+class RoleFetch:
+    """Calls AssumeRole each time it is called itself, signed with what the base then gives.
+
+    ask: how to ask for an MFA code; None asks on the terminal, but only the first time: a job that has been running for
+    hours must not stop and wait for a person whom nobody expects to be there.
+    """
+
+    def __init__(
+        self,
+        sts: StsFactory,
+        base: CredentialProvider,
+        request: AssumeRole,
+        ask: Callable[[str], str] | None = None,
+    ) -> None:
+        self._sts, self._base, self._request, self._ask = sts, base, request, ask
+        self._asked = False
+
+    def __call__(self) -> Credentials:
+        request = self._with_code() if self._request.mfa_serial and not self._request.mfa_code else self._request
+        try:
+            with self._sts(self._base) as client:
+                credentials = client.call(request)
+        except (ServiceError, TransportError) as error:
+            raise RefreshFailed(f"role {request.role_arn} was not given: {error}") from error
+        return replace(credentials, source=f"assume-role: {request.role_arn}")
+
+    def _with_code(self) -> AssumeRole:
+        serial = self._request.mfa_serial
+        if self._ask is None and self._asked:
+            raise CannotRenew(
+                f"the session of {self._request.role_arn} needs an MFA code of {serial} again, and nobody is asked for"
+                " one in the middle of a job; give it a longer duration_seconds"
+            )
+        code = (self._ask or ask_on_terminal)(f"MFA code of {serial}: ").strip()
+        self._asked = True
+        return replace(self._request, mfa_code=code)
+
+
+def assume_role(
+    sources: Sources | StsFactory,
+    base: CredentialProvider,
+    request: AssumeRole,
+    *,
+    clock: Callable[[], float] = time.time,
+) -> Refreshing:
+    """The keys of a role that base's keys may assume. sources: or just the maker of STS clients, see Sources.sts."""
+    if isinstance(sources, Sources):
+        fetch = RoleFetch(sources.sts, base, request, sources.ask)
+    else:
+        fetch = RoleFetch(sources, base, request)
+    return Refreshing(fetch, f"assume-role {request.role_arn}", clock=clock)
+
+
+def ask_on_terminal(prompt: str) -> str:
+    """The answer of the person at the terminal, not shown while typed. CredentialsError if nobody is there."""
+    import getpass
+    import sys
+
+    try:
+        with open("/dev/tty"):
+            pass
+    except OSError:
+        if not (sys.stdin and sys.stdin.isatty()):
+            raise CredentialsError(f"an MFA code is needed ({prompt.strip(' :')}) and there is no terminal") from None
+    return getpass.getpass(prompt)
+
+
+_log = logging.getLogger("s3target.credentials")
+
+
+class ProfileRole(Provider):
+    """AssumeRole as a profile says. What the profile says is read once; the keys below the role are kept up to date.
+
+    visited: the profiles that led here, the first one first.
+    """
+
+    name = "assume-role"
+
+    def __init__(self, sources: Sources, profile: str, visited: tuple[str, ...] = ()) -> None:
+        self._sources, self._profile = sources, profile
+        self._visited = (*visited, profile)
+        self._call: RoleFetch | None = None
+
+    def fetch(self) -> Credentials:
+        if self._call is None:
+            profile = self._sources.profiles.get(self._profile)
+            if not _has_role(profile):
+                raise Passed(f"profile {self._profile!r} has no role_arn")
+            request = _request(profile, self._sources.clock())
+            self._call = RoleFetch(self._sources.sts, self._base(profile), request, self._sources.ask)
+        return self._call()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_call": None}
+
+    def _base(self, profile: Profile) -> CredentialProvider:
+        source_profile, source = profile.text("source_profile"), profile.text("credential_source")
+        if source_profile and source:
+            raise ConfigError(f"profile {self._profile!r} has both source_profile and credential_source; drop one")
+        if source:
+            return self._from_source(source)
+        if source_profile:
+            return self._from_profile(source_profile)
+        raise ConfigError(
+            f"profile {self._profile!r} has role_arn but neither source_profile nor credential_source; add the one that"
+            " has the keys to assume the role with"
+        )
+
+    def _from_source(self, source: str) -> CredentialProvider:
+        from .metadata import Container, Instance
+        from .stored import Environment
+
+        providers: dict[str, type[Environment | Container | Instance]] = {
+            "environment": Environment,
+            "ecscontainer": Container,
+            "ec2instancemetadata": Instance,
+        }
+        found = providers.get(source.lower())
+        if found is None:
+            raise ConfigError(
+                f"credential_source of profile {self._profile!r} is {source!r}; it must be Environment, EcsContainer or"
+                " Ec2InstanceMetadata"
+            )
+        what = f"credentials of {source}, credential_source of profile {self._profile!r},"
+        return Chain([found(self._sources)], what, clock=self._sources.clock)
+
+    def _from_profile(self, name: str) -> CredentialProvider:
+        if name not in self._sources.profiles.names:
+            raise ConfigError(f"profile {self._profile!r} has source_profile {name!r}, which does not exist")
+        source = self._sources.profiles.get(name)
+        static = "aws_access_key_id" in source or "aws_secret_access_key" in source
+        # A profile may name itself to hold the role and the keys for it in one place.
+        if name in self._visited and not (static and name == self._profile):
+            raise ConfigError(f"the profiles go round in a circle: {' -> '.join((*self._visited, name))}")
+        what = f"credentials of source_profile {name!r}"
+        providers = (
+            profile_bound(self._sources, name)
+            if static or not _has_role(source)
+            else [ProfileRole(self._sources, name, self._visited)]
+        )
+        return Chain(providers, what, clock=self._sources.clock)
+
+
+def _has_role(profile: Profile) -> bool:
+    return bool(profile.text("role_arn")) and "web_identity_token_file" not in profile
+
+
+def _request(profile: Profile, now: float) -> AssumeRole:
+    from ..protocol.operations.sts import AssumeRole
+
+    return AssumeRole(
+        profile.text("role_arn") or "",
+        profile.text("role_session_name") or f"s3target-{now:.0f}",
+        _duration(profile),
+        profile.text("external_id"),
+        profile.text("mfa_serial"),
+    )
+
+
+def _duration(profile: Profile) -> int | None:
+    text = profile.text("duration_seconds")
+    try:
+        return int(text) if text else None
+    except ValueError:
+        _log.warning("%s: duration_seconds is %r, no whole number; left out", profile.source("duration_seconds"), text)
+        return None
+
+
+class WebIdentity(Provider):
+    """AssumeRoleWithWebIdentity. The token file is read for each call, since its token is replaced before it ends.
+
+    with_environment: the environment's settings beat the profile's, each by itself; not so for a profile that was named
+    in code or by another profile.
+    """
+
+    name = "assume-role-with-web-identity"
+
+    def __init__(self, sources: Sources, profile: str, with_environment: bool) -> None:
+        self._sources, self._profile, self._with_environment = sources, profile, with_environment
+
+    def fetch(self) -> Credentials:
+        request = self._request()
+        with self._sources.sts(Anonymous()) as client:
+            credentials = client.call(request)
+        return replace(credentials, source=f"{self.name}: {request.role_arn}")
+
+    def _request(self) -> AssumeRoleWithWebIdentity:
+        from ..protocol.operations.sts import AssumeRoleWithWebIdentity
+
+        path = self._setting("AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_token_file")
+        if not path:
+            raise Passed(f"no AWS_WEB_IDENTITY_TOKEN_FILE, nor web_identity_token_file in profile {self._profile!r}")
+        role_arn = self._setting("AWS_ROLE_ARN", "role_arn")
+        if not role_arn:
+            raise ConfigError(f"there is a web identity token file ({path}) but no role; set AWS_ROLE_ARN or role_arn")
+        session_name = self._setting("AWS_ROLE_SESSION_NAME", "role_session_name")
+        return AssumeRoleWithWebIdentity(
+            role_arn, session_name or f"s3target-{self._sources.clock():.0f}", _token(path)
+        )
+
+    def _setting(self, variable: str, key: str) -> str | None:
+        if self._with_environment:
+            return self._sources.setting(variable, key, self._profile)
+        return self._sources.profiles.get(self._profile).text(key)
+
+
+def _token(path: str) -> str:
+    token = read_text(path).strip()
+    if not token:
+        raise ConfigError(f"the web identity token file {path} is empty")
+    return token

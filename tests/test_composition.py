@@ -211,6 +211,13 @@ def test_network_and_retries(home, monkeypatch):
         assert client.transport.options.proxies == {"http": "http://mine:1"}
 
 
+def test_no_silence_outlasts_the_deadline(home):
+    """Else a call that hangs would be over after the read timeout only."""
+    with connect(read_timeout=60, connect_timeout=0.2, deadline=0.5) as client:
+        options = client.transport.options
+        assert (options.connect_timeout, options.read_timeout) == (0.2, 0.5)
+
+
 @pytest.mark.parametrize(("value", "asked"), [("when_supported", "ENABLED"), ("when_required", None)])
 def test_checksums_of_what_is_read(cloud, tmp_path, monkeypatch, value, asked):
     """They are asked for, or not, by the setting of their own."""

@@ -68,9 +68,6 @@ class Login(Provider):
 
     name = "login"
 
-    def __init__(self, sources: Sources, profile: str) -> None:
-        self._sources, self._profile = sources, profile
-
     def fetch(self) -> Credentials:
         session = self._sources.profiles.get(self._profile).text("login_session")
         if not session:
@@ -123,7 +120,7 @@ class Sso(Provider):
     name = "sso"
 
     def __init__(self, sources: Sources, profile: str) -> None:
-        self._sources, self._profile = sources, profile
+        super().__init__(sources, profile)
         self._advice = f"log in by: aws sso login --profile {profile}"
 
     def fetch(self) -> Credentials:

@@ -40,9 +40,6 @@ class Container(Provider):
 
     name = "container-role"
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
-
     def fetch(self) -> Credentials:
         origin, request = self._request()
         with self._sources.unsigned(Fixed(Location(origin, "", "", "")), _TIMEOUT, _ATTEMPTS) as client:
@@ -118,11 +115,12 @@ class Instance(Provider):
     """The instance metadata service. jitter: seconds, 120 to 600, by which the machines of a fleet differ."""
 
     name = "iam-role"
+    _absent_until = 0.0
+    _found = False
 
     def __init__(self, sources: Sources, jitter: Callable[[], float] = _jitter) -> None:
-        self._sources, self._jitter = sources, jitter
-        self._absent_until = 0.0
-        self._found = False
+        super().__init__(sources)
+        self._jitter = jitter
 
     def fetch(self) -> Credentials:
         if boolean(self._sources.environ.get("AWS_EC2_METADATA_DISABLED")):

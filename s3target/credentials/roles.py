@@ -106,7 +106,7 @@ class ProfileRole(Provider):
     name = "assume-role"
 
     def __init__(self, sources: Sources, profile: str, visited: tuple[str, ...] = ()) -> None:
-        self._sources, self._profile = sources, profile
+        super().__init__(sources, profile)
         self._visited = (*visited, profile)
         self._call: RoleFetch | None = None
 
@@ -205,7 +205,8 @@ class WebIdentity(Provider):
     name = "assume-role-with-web-identity"
 
     def __init__(self, sources: Sources, profile: str, with_environment: bool) -> None:
-        self._sources, self._profile, self._with_environment = sources, profile, with_environment
+        super().__init__(sources, profile)
+        self._with_environment = with_environment
 
     def fetch(self) -> Credentials:
         request = self._request()

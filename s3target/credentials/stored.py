@@ -20,9 +20,7 @@ class Environment(Provider):
 
     name = "env"
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
-        self._expiring = False
+    _expiring = False
 
     def fetch(self) -> Credentials:
         environ = self._sources.environ
@@ -53,12 +51,10 @@ class SharedCredentials(Provider):
 
     name = "shared-credentials-file"
 
-    def __init__(self, sources: Sources, profile: str) -> None:
-        self._profiles, self._profile = sources.profiles, profile
-        self._stamp: Stamp | None = None
+    _stamp: Stamp | None = None
 
     def fetch(self) -> Credentials:
-        self._stamp = self._profiles.refresh()
+        self._stamp = self._sources.profiles.refresh()
         profile, path = self._section()
         credentials = keys_of(profile, self.name)
         if credentials is None:
@@ -66,10 +62,10 @@ class SharedCredentials(Provider):
         return credentials
 
     def changed(self) -> bool:
-        return self._stamp != self._profiles.stamp()
+        return self._stamp != self._sources.profiles.stamp()
 
     def _section(self) -> tuple[Profile, str]:
-        return self._profiles.in_credentials(self._profile), self._profiles.credentials_path
+        return self._sources.profiles.in_credentials(self._profile), self._sources.profiles.credentials_path
 
 
 class ConfigFile(SharedCredentials):
@@ -78,7 +74,7 @@ class ConfigFile(SharedCredentials):
     name = "config-file"
 
     def _section(self) -> tuple[Profile, str]:
-        return self._profiles.in_config(self._profile), self._profiles.config_path
+        return self._sources.profiles.in_config(self._profile), self._sources.profiles.config_path
 
 
 def keys_of(profile: Profile, name: str) -> Credentials | None:
@@ -97,9 +93,6 @@ class Ec2CredentialsFile(Provider):
     """AWS_CREDENTIAL_FILE names a file with lines AWSAccessKeyId=... and AWSSecretKey=..."""
 
     name = "ec2-credentials-file"
-
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
 
     def fetch(self) -> Credentials:
         named = self._sources.environ.get("AWS_CREDENTIAL_FILE")
@@ -120,9 +113,6 @@ class BotoConfig(Provider):
     """Section [Credentials] of BOTO_CONFIG, or of /etc/boto.cfg, then ~/.boto."""
 
     name = "boto-config"
-
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
 
     def fetch(self) -> Credentials:
         environ = self._sources.environ
@@ -152,7 +142,8 @@ class Process(Provider):
     name = "custom-process"
 
     def __init__(self, sources: Sources, profile: str, timeout: float = TIMEOUT) -> None:
-        self._sources, self._profile, self._timeout = sources, profile, timeout
+        super().__init__(sources, profile)
+        self._timeout = timeout
 
     def fetch(self) -> Credentials:
         profile = self._sources.profiles.get(self._profile)

@@ -13,7 +13,7 @@ from luigi.target import FileSystemTarget
 from ..errors import ConfigError
 from ..filesystem import parse_path, path_text
 from ..globs import is_glob
-from ..protocol.operations.objects import GetObject
+from ..protocol.operations.objects import GetObject, PutObject
 from ..protocol.options import UPLOAD
 from ..transfer.reader import ReaderOptions
 from .client import S3Client
@@ -164,6 +164,8 @@ class S3Target(FileSystemTarget):
             raise FileNotFoundException(f"Could not find file at {self.path}") from None
 
     def _writer(self) -> AtomicS3File | StreamedS3File:
+        # That nothing can be written there is told before the work is done.
+        PutObject(*parse_path(self.path)).request(self.fs.s3.endpoint)
         options = dict(self.s3_options)
         if self.progress is not None:
             options["progress"] = self.progress

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os.path
 import socket
 import ssl
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectFailed
@@ -77,11 +77,10 @@ def _trusting_all() -> ssl.SSLContext:
 
 
 def _trusting(path: str) -> ssl.SSLContext:
-    found = Path(path)
-    if not path or not found.exists():
+    if not os.path.exists(path):
         raise ConfigError(f"verify={path!r}: there is no such file or directory")
     try:
-        if found.is_dir():
+        if os.path.isdir(path):
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
     except (OSError, ValueError) as error:

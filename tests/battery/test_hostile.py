@@ -42,14 +42,14 @@ def client_of(store: MisbehavingStore, credentials: Credentials = OURS) -> Clien
 @pytest.mark.parametrize("text", [INJECTION, "a\nb", "a\rb", "a\0b"])
 @pytest.mark.parametrize("name", sorted(UPLOAD - {"SSECustomerKey", "Tagging", "Metadata", "ChecksumAlgorithm"}))
 def test_header_injection_by_an_option(store: MisbehavingStore, name: str, text: str) -> None:
-    """Refused before anything is sent."""
+    """Refused before anything is sent, but for the trial of a condition, which has nothing of it."""
     with client_of(store) as client:
         if name in ("IfNoneMatch", "ChecksumType"):
             name = "ContentType"
         try:
             FileSystem(client).write(S3Path("b", "k"), b"x", {name: text})
         except ConfigError:
-            assert not store.log
+            assert all(".s3target-" in line for line in store.log)
         else:
             # An option of uploads in parts alone, which a PutObject leaves out.
             assert "x-amz-acl" not in store.s3.objects["k"].headers

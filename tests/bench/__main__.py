@@ -1,6 +1,8 @@
-"""python tests/bench, or python -m bench with tests/ on the path: the benchmark. With "large" before the options, an
-object of many GiB goes there and back (large.py); with "soak", hours of work on a store that misbehaves (soak.py).
---help says what can be chosen."""
+"""python tests/bench, or python -m bench with tests/ on the path: the benchmark; --help says what can be chosen.
+
+With "large" before the options an object of many GiB goes there and back (large.py); with "soak", minutes of work on a
+store that misbehaves (soak.py).
+"""
 
 from __future__ import annotations
 

@@ -53,7 +53,8 @@ def _measure(folder: Path, size: int) -> dict[str, float]:
 
     source, destination = folder / "source", folder / "destination"
     digest = _make(source, size)
-    with seaweedfs(folder=folder / "seaweedfs") as server:
+    tempfile.tempdir = str(folder)  # where the server keeps its data: there is room
+    with seaweedfs() as server:
         store = Store(server.endpoint_url, server.access_key_id, server.secret_access_key, server.region)
         argv, path = command("large", "--move", str(source), str(destination))
         output = run(argv, {**store.environment(folder), **path}, folder, _TIMEOUT).output

@@ -12,6 +12,7 @@ from s3target.luigi import S3Client
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc to see memory and descriptors")
 def test_some_seconds_of_it() -> None:
     """Many operations, most kinds of faults, nothing lost, wrong or left."""
     figures = soak(seconds=4.0, threads=16, rate=0.1, seed=3)

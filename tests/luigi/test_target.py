@@ -456,9 +456,19 @@ def test_an_argument_that_cannot_be_right_is_refused(arguments: dict[str, Any], 
 def test_what_is_no_s3_path_is_told_when_it_is_used(client: S3Client, path: object) -> None:
     """A ConfigError that says what one looks like, for each thing one does with a target."""
     target = S3Target(path, client=client)
-    for act in (target.exists, target.open, target.remove):
+    for act in (target.exists, target.open, lambda: target.open("w"), target.remove):
         with pytest.raises(ConfigError, match="is no S3 path; write s3://bucket/key"):
             act()
+
+
+@pytest.mark.parametrize(
+    "path", ["s3://bucket", "s3://bucket/", "s3://../key", "s3://bucket:80/key", "s3://b\r\nx: y/k"]
+)
+@pytest.mark.parametrize("upload", ["at_close", "while_writing"])
+def test_what_cannot_be_written_to_is_told_by_open(client: S3Client, path: str, upload: str) -> None:
+    """And not hours later, by close()."""
+    with pytest.raises(ConfigError, match="bucket"):
+        S3Target(path, client=client, upload=upload).open("w")
 
 
 @pytest.mark.parametrize("scheme", ["s3a", "s3n"])

@@ -139,7 +139,7 @@ FAMILIES: dict[str, tuple[Fault, ...]] = {
     ),
     "wrong bytes": (
         Fault("flipped bit", says=flipped, concerns=("GetObject",), survived=False),
-        Fault("shortened object", says=shortened, concerns=("GetObject",), survived=False),
+        Fault("shortened object", says=shortened, concerns=("GetObject",), survived=None),
     ),
     "keys expired": (
         Fault("ExpiredToken", mode=expired),

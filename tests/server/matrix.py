@@ -16,7 +16,7 @@ from server.scenarios import SCENARIOS, Scenario
 SIGNS = {"right": "✓", "error": "E", "unknown": "-", "": ""}
 LEGEND = (
     "✓: the result is right all the same. E: a clear error, and nothing broken or left behind. -: S3 tells no checksum "
-    "of a range. Empty: cannot happen there. The fault strikes each request of the operation in turn."
+    "of a range. Empty: cannot happen there. Each fault strikes the first and the last request of each kind."
 )
 
 

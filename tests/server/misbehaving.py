@@ -38,8 +38,8 @@ class Fault:
     answer comes. ends: "stays", "close", "reset", or "hang" until the client has had enough. mode: what changes in the
     store from this request on. concerns: the operations it is about, all if empty.
 
-    For whoever judges what came of it: survived: the call is to succeed if this happens once. stale: it is to meet a
-    connection that has served before. waits: it takes a read timeout to get over it.
+    For whoever judges what came of it: survived: the call is to succeed if this happens once; None: it may, or not.
+    stale: it is to meet a connection that has served before. waits: it takes a read timeout to get over it.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Fault:
     ends: str = "stays"
     mode: Callable[[MisbehavingStore], None] | None = None
     concerns: tuple[str, ...] = ()
-    survived: bool = True
+    survived: bool | None = True
     stale: bool = False
     waits: bool = False
 

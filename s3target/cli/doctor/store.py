@@ -21,6 +21,7 @@ from ...protocol.operations.buckets import HeadBucket
 from ...protocol.operations.listing import ListObjectsV2
 from ...protocol.operations.sts import GetCallerIdentity
 from ...protocol.sigv4 import canonical_request, payload_hash
+from ...stores import STORES
 from ...transport import HttpTransport
 from ...value import replace
 from ..output import human_time
@@ -201,12 +202,16 @@ def orphans(patient: Patient) -> Finding:
     return Finding("note", "uploads", text, remedy)
 
 
-_PASTED = ("endpoint_url", "region_name", "verify", "addressing_style", "profile_name")
+_PASTED = ("store", "endpoint_url", "region_name", "verify", "addressing_style", "profile_name")
 
 
 def lines_to_paste(patient: Patient) -> Iterator[Finding]:
     """The settings that reach this store, corrected, for luigi.cfg; keys are left out."""
     settings = patient.settings
+    server = patient.answer.headers.get("server", "").lower() if patient.answer else ""
+    named = next((name for name in STORES if name in server), None)
+    if named and settings["store"] is None:
+        patient.advice["store"] = named
     own = {name: settings[name] for name in _PASTED if settings.sources[name] != "default"}
     lines = [f"{name} = {value}" for name, value in (own | patient.advice).items() if value is not None]
     if lines:

@@ -71,6 +71,7 @@ def test_for_people_it_is_a_line_a_step(run: Run, base: str, in_store: Store) ->
     """Where each setting came from; lines to paste, without keys."""
     ran = run("doctor", base)
     assert f"OK      setting      endpoint_url = {in_store.endpoint_url} (AWS_ENDPOINT_URL_S3)" in ran.lines
+    assert "                     store = seaweedfs" in ran.lines  # as it calls itself
     assert "OK      setting      aws_secret_access_key" not in ran.out
     assert f"                     endpoint_url = {in_store.endpoint_url}" in ran.lines
     assert in_store.secret_access_key not in ran.out

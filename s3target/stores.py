@@ -20,25 +20,30 @@ _PUT, _COMPLETE, _COPY = "PutObject", "CompleteMultipartUpload", "CopyObject"
 @dataclass(frozen=True)
 class Store:
     """keeps, lacks: operations on which conditions work, or certainly do not; of others transfer.once finds it out.
-    equal_parts: all parts of an upload have one size, but the last. settings: what takes the place of a default.
+    equal_parts: all parts of an upload have one size, but the last. full_checksum: of an upload in parts it compares
+    and keeps the CRC32 of the whole, so that whoever reads the object can check it. settings: what takes the place of a
+    default.
     """
 
     keeps: frozenset[str] = frozenset()
     lacks: frozenset[str] = frozenset()
     equal_parts: bool = False
+    full_checksum: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
 _IN_PATH = {"addressing_style": "path"}
 UNKNOWN = Store()
 STORES: dict[str, Store] = {
-    "aws": Store(keeps=frozenset({_PUT, _COMPLETE, _COPY})),
+    "aws": Store(keeps=frozenset({_PUT, _COMPLETE, _COPY}), full_checksum=True),
     # Complete is tried: version 16 ignores the condition there.
     "ceph": Store(keeps=frozenset({_PUT}), settings=_IN_PATH),
-    "seaweedfs": Store(settings=_IN_PATH),
+    "seaweedfs": Store(full_checksum=True, settings=_IN_PATH),
     "minio": Store(settings=_IN_PATH),
     # The copy's condition has a header of R2's own.
-    "r2": Store(frozenset({_PUT, _COMPLETE}), frozenset({_COPY}), True, {**_IN_PATH, "region_name": "auto"}),
+    "r2": Store(
+        frozenset({_PUT, _COMPLETE}), frozenset({_COPY}), equal_parts=True, settings={**_IN_PATH, "region_name": "auto"}
+    ),
     "gcs": Store(
         lacks=frozenset({_PUT, _COMPLETE, _COPY}),
         settings={**_IN_PATH, "request_checksum_calculation": "when_required"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -21,6 +22,10 @@ PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 
 # Luigi reads this one when it is imported, so before any fixture.
 os.environ["LUIGI_CONFIG_PATH"] = LUIGI_CONFIG
+
+# Shells have what they run in the background ignore Ctrl-C, and so would all processes that the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

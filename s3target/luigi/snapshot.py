@@ -1,9 +1,9 @@
 """prefetch(): what is below some prefixes, listed once, answers for a whole graph's dependency check.
 
 A snapshot says what is there, and what is not, by what it has listed and by what this process has done since through
-S3Client and S3Target. It cannot see what others do. So its "no" holds only until a task starts or the process forks,
-and from then on the store is asked again; its "yes" holds until this process removes or replaces the thing. A forked
-child has no snapshot: whatever its parent could not see may have been made since.
+S3Client and S3Target. It cannot see what others do. So its "no" is given once for each path, and only until a task
+starts or the process forks; from then on the store is asked again. Its "yes" holds until this process removes or
+replaces the thing. A forked child has no snapshot: whatever its parent could not see may have been made since.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Snapshot:
         self._prefixes = prefixes
         self._known = {prefix.bucket: Known() for prefix in prefixes}
         self._removed: set[S3Path] = set()
+        self._denied: set[S3Path] = set()
         self._shaken: set[S3Path] = set()
         self._loaded = False
         self._complete = True
@@ -65,7 +66,11 @@ class Snapshot:
             return None
         if path.key in self._known[path.bucket]:
             return True
-        return False if self._complete and self._covers(path) else None
+        if not self._complete or path in self._denied or not self._covers(path):
+            return None
+        # Once: before a worker's first task Luigi asks again for what that requires, and others may have made it.
+        self._denied.add(path)
+        return False
 
     def _covers(self, path: S3Path) -> bool:
         below = any(path.bucket == bucket and path.key.startswith(prefix) for bucket, prefix in self._prefixes)

@@ -61,18 +61,31 @@ def copy(
         and listed.size <= max(options.copy_threshold, options.part_size)
     ):
         return _at_once(client, source, bucket, key, listed, options), listed.size
-    head = HeadObject(source.bucket, source.key, source_headers(options.extra_args), source.version_id)
-    info = client.call(head)
+    info = _look_at(client, source, options)
     if info.size <= max(options.copy_threshold, options.part_size):
         return _at_once(client, source, bucket, key, info, options), info.size
     try:
         return _Copy(client, source, bucket, key, info, options).run(), info.size
+    except ObjectChanged:
+        if _state(_look_at(client, source, options)) != _state(info):
+            raise
+        # To Swift the ETag of an object that went up in parts is a wrong one here.
+        return _Copy(client, source, bucket, key, info, options, by_etag=False).run(), info.size
     except BadResponse as error:
         if info.size > MAX_SINGLE:
             raise
         # rclone says 200 to UploadPartCopy, without a result and without copying anything.
         _log.info("copying s3://%s/%s in parts does not work here (%s); copying it at once", bucket, key, error)
         return _at_once(client, source, bucket, key, info, options), info.size
+
+
+def _look_at(client: Client, source: CopySource, options: TransferOptions) -> ObjectInfo:
+    headers = source_headers(options.extra_args)
+    return client.call(HeadObject(source.bucket, source.key, headers, source.version_id))
+
+
+def _state(info: ObjectInfo) -> tuple[int, str, str]:
+    return info.size, info.e_tag, info.modified
 
 
 def _at_once(
@@ -101,11 +114,20 @@ def _carried(source: ObjectInfo, given: Headers, extra_args: ExtraArgs) -> Heade
 
 
 class _Copy:
-    """One copy in parts."""
+    """One copy in parts. by_etag: False where the store cannot compare ETags; then the source is looked at again."""
 
     def __init__(
-        self, client: Client, source: CopySource, bucket: str, key: str, info: ObjectInfo, options: TransferOptions
+        self,
+        client: Client,
+        source: CopySource,
+        bucket: str,
+        key: str,
+        info: ObjectInfo,
+        options: TransferOptions,
+        *,
+        by_etag: bool = True,
     ) -> None:
+        self._by_etag = by_etag
         self._client = client
         self._source = source
         self._bucket, self._key = bucket, key
@@ -127,9 +149,14 @@ class _Copy:
             except PreconditionFailed as error:
                 if any(name.startswith("CopySourceIf") for name in self._extra_args):
                     raise
-                source = f"s3://{self._source.bucket}/{self._source.key}"
-                raise ObjectChanged(f"{source} was replaced while it was being copied; try again") from error
+                raise self._changed() from error
+            if not self._by_etag and _state(_look_at(self._client, self._source, self._options)) != _state(self._info):
+                raise self._changed()
             return parted.complete(parts)
+
+    def _changed(self) -> ObjectChanged:
+        source = f"s3://{self._source.bucket}/{self._source.key}"
+        return ObjectChanged(f"{source} was replaced while it was being copied; try again")
 
     def _part(self, parted: MultipartUpload, part: PartRange, guard: Headers, meter: Meter) -> Part:
         byte_range = ByteRange(part.offset, part.offset + part.length - 1)
@@ -141,7 +168,8 @@ class _Copy:
 
     def _guard(self) -> Headers:
         """The headers of each part: the source must be what the HEAD saw."""
-        own = {"x-amz-copy-source-if-match": f'"{self._info.e_tag}"'} if self._info.e_tag else {}
+        known = self._by_etag and self._info.e_tag
+        own = {"x-amz-copy-source-if-match": f'"{self._info.e_tag}"'} if known else {}
         return {**own, **headers_for("UploadPartCopy", self._extra_args)}
 
     def _create_headers(self) -> Headers:

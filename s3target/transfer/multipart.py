@@ -8,11 +8,13 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 from __future__ import annotations
 
 import logging
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from types import TracebackType
 
 from ..client import Client
 from ..errors import NoSuchUpload, ObjectChanged, S3Error
+from ..protocol.checksum import crc32_combine
 from ..protocol.messages import Headers
 from ..protocol.operations.base import Operation
 from ..protocol.operations.multipart import (
@@ -29,6 +31,7 @@ from .workers import Stopped
 
 _log = logging.getLogger("s3target.transfer")
 _NO_HEADERS: Headers = {}
+CHECKSUM_TYPE, FULL_OBJECT = "x-amz-checksum-type", "FULL_OBJECT"
 
 
 class MultipartUpload:
@@ -68,12 +71,22 @@ class MultipartUpload:
 
     def complete(self, parts: Iterable[Part], headers: Headers = _NO_HEADERS) -> WrittenObject:
         """Make the object of these parts, in this order. The answer has its ETag, whether the store told it or not."""
-        headers, used = {**headers_for("CompleteMultipartUpload", self._extra_args), **headers}, tuple(parts)
+        used, own = tuple(parts), headers_for("CompleteMultipartUpload", self._extra_args)
+        headers = {**self._whole(used), **own, **headers}
         place = self.bucket, self.key, self.upload_id
         operation = CompleteMultipartUpload(*place, used, headers, self._mark.get(MARK, ""))
         written = self._client.call(operation)
         self._completed = True
         return known(self._client, operation, written, sum(part.size for part in used), self._extra_args)
+
+    def _whole(self, parts: tuple[Part, ...]) -> Headers:
+        """The CRC32 of the whole, of those that the store gave back: it has compared them with what it got."""
+        if self._create.headers.get(CHECKSUM_TYPE) != FULL_OBJECT:
+            return _NO_HEADERS
+        if not all(part.checksum and part.algorithm == "CRC32" for part in parts):
+            return {CHECKSUM_TYPE: FULL_OBJECT}
+        whole = crc32_combine((int.from_bytes(b64decode(part.checksum or ""), "big"), part.size) for part in parts)
+        return {CHECKSUM_TYPE: FULL_OBJECT, "x-amz-checksum-crc32": b64encode(whole.to_bytes(4, "big")).decode()}
 
     def _abort(self) -> None:
         headers = headers_for("AbortMultipartUpload", self._extra_args)
@@ -115,4 +128,5 @@ def declared_checksum(client: Client, extra_args: ExtraArgs) -> Headers:
     """
     if not client.checksums or extra_args.get("ChecksumAlgorithm"):
         return _NO_HEADERS
-    return {"x-amz-checksum-algorithm": "CRC32"}
+    whole = {CHECKSUM_TYPE: FULL_OBJECT} if client.store.full_checksum else {}
+    return {"x-amz-checksum-algorithm": "CRC32", **whole}

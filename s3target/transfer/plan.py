@@ -43,16 +43,14 @@ class TransferOptions:
     """How to move an object. ConfigError if a number cannot be right.
 
     part_size: bytes; what is larger goes in parts. threads: how many move parts at once, None: chosen by size and
-    cores. extra_args: by boto3's names, checked by the caller (protocol.options.check). full_checksum: an upload in
-    parts gives and asks for the CRC32 of the whole object, which not every look-alike takes. copy_threshold: bytes up
-    to which a copy inside the store is one request, whatever part_size.
+    cores. extra_args: by boto3's names, checked by the caller (protocol.options.check). copy_threshold: bytes up to
+    which a copy inside the store is one request, whatever part_size.
     """
 
     part_size: int = DEFAULT_PART
     threads: int | None = None
     progress: Progress | None = None
     extra_args: ExtraArgs = field(default_factory=dict, repr=False)
-    full_checksum: bool = False
     copy_threshold: int = COPY_THRESHOLD
 
     def __post_init__(self) -> None:

@@ -13,20 +13,18 @@ import io
 import os
 import stat
 import threading
-from base64 import b64decode, b64encode
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from ..client import Client
 from ..errors import ConfigError, IntegrityError, S3Error
-from ..protocol.checksum import crc32_combine
 from ..protocol.messages import Body, BytesBody, FileSlice, Headers
 from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
-from ..protocol.options import headers_for
+from ..protocol.options import ExtraArgs, headers_for
 from ..value import dataclass, field
 from .marks import is_conditional, mark
-from .multipart import MultipartUpload, declared_checksum
+from .multipart import CHECKSUM_TYPE, FULL_OBJECT, MultipartUpload, declared_checksum
 from .once import insist, keeps_condition
 from .plan import MAX_SINGLE, MIB, TransferOptions, part_ranges, part_size_for, threads_for
 from .workers import Meter, Stopped, run_all
@@ -144,7 +142,7 @@ def _read(file: _Snapshot) -> BytesBody:
 
 def _in_parts(client: Client, file: _Snapshot, bucket: str, key: str, options: TransferOptions) -> WrittenObject:
     part_size = part_size_for(file.size, options.part_size)
-    headers = _create_headers(client, options)
+    headers = _create_headers(client, options.extra_args)
     open(file.path, "rb").close()  # a file that may not be read is known before anything is begun
     with MultipartUpload(client, bucket, key, options.extra_args, headers) as parted:
         meter, stop = Meter(options.progress, file.size), threading.Event()
@@ -156,7 +154,7 @@ def _in_parts(client: Client, file: _Snapshot, bucket: str, key: str, options: T
         jobs = (partial(_send, parted, number, body, headers, meter) for number, body in slices)
         parts = run_all(jobs, threads_for(file.size, part_size, options.threads), stop)
         file.check()
-        return parted.complete(parts, _complete_headers(parts, options))
+        return parted.complete(parts)
 
 
 def _send(parted: MultipartUpload, number: int, body: FileSlice, headers: Headers, meter: Meter) -> Part:
@@ -165,26 +163,11 @@ def _send(parted: MultipartUpload, number: int, body: FileSlice, headers: Header
     return sent
 
 
-def _create_headers(client: Client, options: TransferOptions) -> Headers:
-    extra_args = options.extra_args
+def _create_headers(client: Client, extra_args: ExtraArgs) -> Headers:
     given = next((name for name in _NOT_BY_PARTS if extra_args.get(name)), None)
     if given:
         raise ConfigError(f"{given} cannot be given for an upload in parts; give ChecksumCRC32, or a larger part_size")
     headers = {**headers_for("CreateMultipartUpload", extra_args), **declared_checksum(client, extra_args)}
-    if options.full_checksum or extra_args.get("ChecksumCRC32"):
-        headers["x-amz-checksum-type"] = "FULL_OBJECT"
-        headers.setdefault("x-amz-checksum-algorithm", "CRC32")
+    if extra_args.get("ChecksumCRC32"):
+        headers = {"x-amz-checksum-algorithm": "CRC32", **headers, CHECKSUM_TYPE: FULL_OBJECT}
     return headers
-
-
-def _complete_headers(parts: list[Part], options: TransferOptions) -> Headers:
-    """The CRC32 of the whole, of those that the store gave back: it compared them with what it got.
-
-    A store that gave none keeps no checksums, and one who reads the object will ask for none.
-    """
-    if options.extra_args.get("ChecksumCRC32"):
-        return {"x-amz-checksum-type": "FULL_OBJECT"}
-    if not options.full_checksum or not all(part.checksum for part in parts):
-        return {}
-    whole = crc32_combine((int.from_bytes(b64decode(part.checksum or ""), "big"), part.size) for part in parts)
-    return {"x-amz-checksum-type": "FULL_OBJECT", "x-amz-checksum-crc32": b64encode(whole.to_bytes(4, "big")).decode()}

@@ -21,7 +21,7 @@ from ..errors import S3Error
 AT_FIRST = 8
 """Threads that run_all() begins with: enough to keep a few cores busy, and more would be in each other's way there."""
 PATIENCE = 0.01
-"""Seconds without a job done after which it doubles them: they wait for a store that is far away."""
+"""Seconds without a job done after which it has four times as many: they wait for a store that is far away."""
 GRACE = 0.3
 """Seconds that an interrupt waits for running jobs: Ctrl-C is to be over within one, requests to clean up included."""
 _SLICE = 0.25
@@ -62,7 +62,7 @@ class Workers:
     """The pool. Leaving the `with` block waits for all jobs, or, if by an exception, stops and drains.
 
     stop: an Event of the caller's, where jobs are made before the pool is; set once there is no use in going on.
-    at_first: so many threads until no job is done for PATIENCE, then twice as many, and so on up to `threads`.
+    at_first: so many threads until no job is done for PATIENCE, then four times as many, and so on up to `threads`.
     Only the thread that made the pool calls its methods.
     """
 
@@ -85,7 +85,7 @@ class Workers:
     def submit(self, job: Callable[[], T]) -> Ticket[T]:
         """Have the job run; waits while the pool is full. Raises the first error of an earlier job."""
         while not self.wait_for(self._has_room, PATIENCE if self._used < self._threads else None):
-            self._used = min(2 * self._used, self._threads)
+            self._used = min(4 * self._used, self._threads)
         ticket = Ticket(self, job)
         with self._work:
             self._held += 1

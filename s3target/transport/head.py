@@ -171,7 +171,8 @@ def request_head(request: Request, target: str, added: Headers) -> bytes:
         lines.append(f"host: {request.origin.authority}")
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if "content-length" not in headers:
-        if length or request.method in ("PUT", "POST"):
+        # Without one Swift waits a minute for the body of a DELETE that has it look for an older version.
+        if length or request.method in ("PUT", "POST", "DELETE"):
             lines.append(f"content-length: {length}")
     elif headers["content-length"] != str(length):
         raise ConfigError(f"content-length says {headers['content-length']}, but the body has {length} bytes")

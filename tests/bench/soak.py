@@ -81,13 +81,18 @@ class RandomFaults(MisbehavingStore):
             self.heard.add(asked.arguments.get("uploadId", ""))
             if self._random.random() >= self.rate:
                 return None
-            fault = self._random.choice([fault for fault in FAULTS if _befalls(fault, asked)])
+            known = self.s3.objects.get(asked.key)
+            has_checksum = known is not None and "x-amz-checksum-crc32" in known.headers
+            fault = self._random.choice([fault for fault in FAULTS if _befalls(fault, asked, has_checksum)])
             self.met[fault.name] += 1
             return fault
 
 
-def _befalls(fault: Fault, asked: Asked) -> bool:
+def _befalls(fault: Fault, asked: Asked, has_checksum: bool) -> bool:
     if fault.mode is not None or (fault.concerns and asked.operation not in fault.concerns):
+        return False
+    # This store tells no checksum of an object made of parts: what is spoilt of it on its way, nobody can see.
+    if fault.concerns == ("GetObject",) and not has_checksum:
         return False
     # Of a store that does not let anyone abort an upload, one has to be left.
     if asked.operation in ("AbortMultipartUpload", "DeleteObject") and fault.name in ("403", "501"):

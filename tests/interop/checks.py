@@ -302,6 +302,7 @@ def _remove_directory(scene: Scene) -> None:
 
 @check("listing, removing", "mkdir")
 def _mkdir(scene: Scene) -> None:
+    assert not scene.client.isdir(f"{scene.base}/new")
     scene.client.mkdir(f"{scene.base}/new")
     assert scene.client.isdir(f"{scene.base}/new")
 

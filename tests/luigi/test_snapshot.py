@@ -37,7 +37,7 @@ def test_a_listing_answers_for_all(counted: Counted, base: str) -> None:
             assert not client.exists(f"{base}/{key}"), key
         assert S3FlagTarget(f"{base}/d/flagged/", client=client).exists()
         assert not S3FlagTarget(f"{base}/d/e/", client=client).exists()
-        assert client.exists_many([f"{base}/d/a", f"{base}/d/b"]) == {f"{base}/d/a": True, f"{base}/d/b": False}
+        assert client.exists_many([f"{base}/d/a", f"{base}/d/c"]) == {f"{base}/d/a": True, f"{base}/d/c": False}
         assert client.exists("s3n" + f"{base}/d/a"[2:])
         assert counter.sent == ["GET list"]
         assert client.exists(f"{base}/other")
@@ -113,6 +113,17 @@ def test_a_write_that_fails_is_asked_for(counted: Counted, base: str, tmp_path: 
         counter.sent.clear()
         assert not client.exists(f"{base}/d/new")
         assert len(counter.sent) == 2
+
+
+def test_a_no_is_given_once(store: Store, counted: Counted, base: str) -> None:
+    """A worker whose first task requires what others have made meanwhile must not fail for it."""
+    client, _ = counted
+    with client_of(store) as connection, prefetch(f"{base}/d/", client=client):
+        other = S3Client()
+        other.s3 = connection
+        assert not client.exists(f"{base}/d/new")
+        other.put_string("", f"{base}/d/new")
+        assert client.exists(f"{base}/d/new")
 
 
 def test_what_others_do_is_not_seen(store: Store, counted: Counted, base: str) -> None:

@@ -196,6 +196,32 @@ def test_a_source_that_is_replaced_meanwhile_is_an_error() -> None:
     assert store.uploads == {}
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_store_that_cannot_compare_etags_has_the_source_looked_at_again(replaced: bool) -> None:
+    """Swift refuses the right one of what went up in parts: then the source must be the same before and after."""
+    store = ready()
+    looks: list[Any] = []
+
+    def on_call(operation: Any) -> None:
+        looks.extend([operation] if operation.name == "HeadObject" else [])
+        if operation.name == "UploadPartCopy":
+            if "x-amz-copy-source-if-match" in operation.headers:
+                raise PreconditionFailed(412, "PreconditionFailed")
+            if replaced and operation.number == 2:
+                store.put("from", "a/b", CONTENT[::-1])
+
+    store.on_call = on_call
+    if replaced:
+        with pytest.raises(ObjectChanged, match="s3://from/a/b"):
+            copy(store, SOURCE, "to", "k", PARTS)
+        assert ("to", "k") not in store.objects
+    else:
+        assert copy(store, SOURCE, "to", "k", PARTS)[1] == len(CONTENT)
+        assert store.objects["to", "k"].content == CONTENT
+    assert len(looks) == 3
+    assert store.uploads == {}
+
+
 def test_a_condition_of_the_callers_is_not_a_change() -> None:
     """CopySourceIfMatch: PreconditionFailed as it is, and the caller's value on every part."""
     store = ready()

@@ -21,6 +21,7 @@ from s3target.errors import (
     TransportError,
 )
 from s3target.protocol.messages import FileSlice
+from s3target.stores import UNKNOWN
 from s3target.transfer.plan import MIB, MIN_PART, TransferOptions
 from s3target.transfer.upload import READ_AT_ONCE, StoppableSlice, upload
 from s3target.transfer.workers import Stopped
@@ -262,6 +263,7 @@ def test_a_condition_that_fails_leaves_the_other_object(tmp_path: Path, size: in
 def test_an_upload_announces_the_checksum_of_its_parts(tmp_path: Path) -> None:
     """AWS refuses parts with a checksum that Create did not name, and a Complete that leaves them out."""
     store = MemoryStore()
+    store.store = UNKNOWN
     upload(store, made(tmp_path, SIXTEEN), "b", "k", PARTS)
     create, complete = store.calls[0], store.calls[-1]
     assert create.headers == {"x-amz-checksum-algorithm": "CRC32"}
@@ -282,7 +284,7 @@ def test_full_checksum_goes_with_complete(tmp_path: Path, given: str | None) -> 
     """Combined of the parts' without reading the file again; or as the caller gave it."""
     store = MemoryStore()
     extra = {"ChecksumCRC32": given} if given else {}
-    upload(store, made(tmp_path, SIXTEEN), "b", "k", TransferOptions(MIN_PART, 2, None, extra, full_checksum=True))
+    upload(store, made(tmp_path, SIXTEEN), "b", "k", TransferOptions(MIN_PART, 2, None, extra))
     create, complete = store.calls[0], store.calls[-1]
     assert create.headers == {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
     whole = b64encode(zlib.crc32(SIXTEEN).to_bytes(4, "big")).decode()

@@ -22,7 +22,7 @@ import pytest
 from s3target.errors import AccessDenied, ConfigError, PreconditionFailed, TimedOut
 from s3target.transfer.plan import DEFAULT_PART, MAX_PART, MAX_PARTS, MIN_PART
 from s3target.transfer.writer import PartBuffer, Writer, WriterOptions, part_size_at
-from transfer.memory_store import MemoryStore, ctrl_c
+from transfer.memory_store import MemoryStore, crc32_header, ctrl_c
 
 ROOT = Path(__file__).parents[2]
 CONTENT = random.Random(0).randbytes(3 * MIN_PART + 1)
@@ -94,9 +94,11 @@ def test_options_go_to_the_requests_they_belong_to(store: MemoryStore) -> None:
     create, part, complete = store.calls
     payer = {"x-amz-request-payer": "requester"}
     mark = {"x-amz-meta-s3target-once": ANY}
-    assert create.headers == {**payer, **mark, "content-type": "text/plain", "x-amz-checksum-algorithm": "CRC32"}
+    whole = {"x-amz-checksum-type": "FULL_OBJECT"}
+    checksum = {**whole, "x-amz-checksum-algorithm": "CRC32"}
+    assert create.headers == {**payer, **mark, **checksum, "content-type": "text/plain"}
     assert part.headers == payer
-    assert complete.headers == {**payer, "if-none-match": "*"}
+    assert complete.headers == {**payer, **whole, "x-amz-checksum-crc32": crc32_header(PART), "if-none-match": "*"}
     assert all(part.checksum for part in complete.parts)
     store.objects.clear()
     with writer_of(store, extra_args=extra) as writer:

@@ -218,7 +218,7 @@ def test_a_request_head_has_what_http_wants_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "expected"), [("PUT", True), ("POST", True), ("GET", False), ("DELETE", False), ("HEAD", False)]
+    ("method", "expected"), [("PUT", True), ("POST", True), ("GET", False), ("DELETE", True), ("HEAD", False)]
 )
 def test_an_empty_body_is_announced_where_one_is_expected(method: str, expected: bool) -> None:
     """Some stores refuse a PUT or POST without Content-Length; a GET with one is odd."""

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from .client import Client
-from .errors import ConfigError, NotFound, PartialFailure
+from .errors import ConfigError, NotFound, PartialFailure, ServiceError
 from .protocol.messages import BytesBody
 from .protocol.operations.listing import MAX_KEYS_PER_DELETE, DeleteObjects, ListObjectsV2, ListPage
 from .protocol.operations.objects import (
@@ -295,9 +295,12 @@ _Removed = tuple[int, tuple[tuple[str, str, str], ...]]
 
 def _remove_batch(client: Client, bucket: str, keys: tuple[str, ...], meter: Meter) -> _Removed:
     plain = tuple(key for key in keys if expressible(key))
+    errors = client.call(DeleteObjects(bucket, plain)).errors if plain else ()
     for key in keys:
         if not expressible(key):
-            client.call(DeleteObject(bucket, key))
-    errors = client.call(DeleteObjects(bucket, plain)).errors if plain else ()
+            try:
+                client.call(DeleteObject(bucket, key))
+            except ServiceError as error:
+                errors = (*errors, (key, error.code or "", error.message or ""))
     meter.add(len(keys))
     return len(keys), errors

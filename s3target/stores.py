@@ -55,11 +55,18 @@ _HOSTS = {
     ".r2.cloudflarestorage.com": "r2",
     ".storage.googleapis.com": "gcs",
 }
+_RENTED = frozenset({"compute", "compute-1", "elb"})
+"""In names of machines and load balancers at amazonaws.com, behind which anything may be."""
 
 
 def guessed(url: str | None) -> str | None:
     """The kind of store at this endpoint, where its host name tells it: those that only their owners run."""
     if url is None:
         return "aws"
-    host = f".{urlsplit(url).hostname or ''}"
+    try:
+        host = f".{urlsplit(url).hostname or ''}"
+    except ValueError:
+        return None  # the endpoint refuses it in better words
+    if not _RENTED.isdisjoint(host.split(".")):
+        return None
     return next((name for end, name in _HOSTS.items() if host.endswith(end)), None)

@@ -20,6 +20,11 @@ GUESSES = {
     "https://0123.eu.r2.cloudflarestorage.com:443/x": "r2",
     "https://storage.googleapis.com": "gcs",
     "https://evil-amazonaws.com": None,
+    "http://ec2-203-0-113-5.compute-1.amazonaws.com:9000": None,
+    "http://ec2-203-0-113-5.eu-west-1.compute.amazonaws.com:9000": None,
+    "https://ceph-123.elb.eu-west-1.amazonaws.com": None,
+    "https://ceph-123.eu-west-1.elb.amazonaws.com": None,
+    "http://[no-address": None,
     "https://storage.googleapis.com.example": None,
     "http://127.0.0.1:8333": None,
     "https://ceph.example": None,
@@ -30,6 +35,12 @@ GUESSES = {
 def test_a_store_is_guessed_by_hosts_of_one_owner_only(url: str | None, name: str | None) -> None:
     """A server that anybody can run under any name is not."""
     assert guessed(url) == name
+
+
+def test_an_endpoint_that_is_no_url_is_a_config_error() -> None:
+    """Guessing the store comes first, and leaves the refusal to whoever has the words for it."""
+    with pytest.raises(ConfigError):
+        connect(endpoint_url="http://[no-address")
 
 
 def test_a_name_brings_its_defaults() -> None:

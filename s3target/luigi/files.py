@@ -219,13 +219,15 @@ class ReadableS3File(io.BufferedReader):
     one without using it, as io.TextIOWrapper of Python 3.10 does, must not set a pipe going that takes the bytes.
     """
 
-    closed = False  # io.TextIOWrapper asks before each line, and io's own is slow to answer
+    # io.TextIOWrapper asks before each line, and io's own is slow to answer. True until there is something to close.
+    closed = True
 
     def __init__(self, s3_key: S3Key, *, for_program: bool = False) -> None:
         self.s3_key = s3_key
         self._for_program = for_program
         self._pipe: Pipe | None = None
         super().__init__(s3_key.get()["Body"], _BUFFER_SIZE)
+        self.closed = False
 
     def fileno(self) -> int:
         """A descriptor for a program to read from, instead of read(). close() raises what went wrong behind it."""

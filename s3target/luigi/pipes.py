@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Callable
 
@@ -51,7 +52,8 @@ class Pipe:
         """What is still to be moved is of no use. Raises what went wrong before."""
         self._stopped.set()
         self._close()
-        self._thread.join(_PATIENCE)
+        if not sys.is_finalizing():  # else no other thread runs any more
+            self._thread.join(_PATIENCE)
         if self._error is not None:
             raise self._error
 

@@ -164,8 +164,8 @@ class S3Target(FileSystemTarget):
             raise FileNotFoundException(f"Could not find file at {self.path}") from None
 
     def _writer(self) -> AtomicS3File | StreamedS3File:
-        # That nothing can be written there is told before the work is done.
-        PutObject(*parse_path(self.path)).request(self.fs.s3.endpoint)
+        if isinstance(self.fs, S3Client):  # that nothing can be written there is told before the work is done
+            PutObject(*parse_path(self.path)).request(self.fs.s3.endpoint)
         options = dict(self.s3_options)
         if self.progress is not None:
             options["progress"] = self.progress

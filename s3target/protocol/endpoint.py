@@ -101,10 +101,6 @@ class Endpoint:
         """The same for another region. With a custom url only what is signed changes, never the host."""
         return self if region == self.region else replace(self, region=region)
 
-    def path_style(self) -> Endpoint:
-        """The same with the bucket in the path: so GetBucketLocation is sent, which must not need the region."""
-        return replace(self, addressing_style="path", accelerate=False)
-
 
 @lru_cache(maxsize=1024)
 def _locate(endpoint: Endpoint, bucket: str, accelerable: bool) -> Location:

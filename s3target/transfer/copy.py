@@ -94,11 +94,26 @@ def _at_once(
     insist(client, bucket, key, options.extra_args, "CopyObject")
     headers = headers_for("CopyObject", options.extra_args)
     if own := mark(options.extra_args):
-        headers = {**_carried(info, headers, options.extra_args), **headers, **own, _DIRECTIVE: "REPLACE"}
+        carried = {**_same_source(info), **_carried(info, headers, options.extra_args)}
+        headers = {**carried, **headers, **own, _DIRECTIVE: "REPLACE"}
     operation = CopyObject(source, bucket, key, headers)
-    written = client.call(operation)
+    try:
+        written = client.call(operation)
+    except PreconditionFailed as error:  # by what is at the destination, or by the source
+        if own and _state(_look_at(client, source, options)) != _state(info):
+            raise _changed(source) from error
+        raise
     Meter(options.progress, info.size).add(info.size)
     return known(client, operation, written, info.size, options.extra_args)
+
+
+def _same_source(info: ObjectInfo) -> Headers:
+    """The condition that the source is still what the HEAD saw."""
+    return {"x-amz-copy-source-if-match": f'"{info.e_tag}"'} if info.e_tag else {}
+
+
+def _changed(source: CopySource) -> ObjectChanged:
+    return ObjectChanged(f"s3://{source.bucket}/{source.key} was replaced while it was being copied; try again")
 
 
 def _carried(source: ObjectInfo, given: Headers, extra_args: ExtraArgs) -> Headers:
@@ -149,14 +164,10 @@ class _Copy:
             except PreconditionFailed as error:
                 if any(name.startswith("CopySourceIf") for name in self._extra_args):
                     raise
-                raise self._changed() from error
+                raise _changed(self._source) from error
             if not self._by_etag and _state(_look_at(self._client, self._source, self._options)) != _state(self._info):
-                raise self._changed()
+                raise _changed(self._source)
             return parted.complete(parts)
-
-    def _changed(self) -> ObjectChanged:
-        source = f"s3://{self._source.bucket}/{self._source.key}"
-        return ObjectChanged(f"{source} was replaced while it was being copied; try again")
 
     def _part(self, parted: MultipartUpload, part: PartRange, guard: Headers, meter: Meter) -> Part:
         byte_range = ByteRange(part.offset, part.offset + part.length - 1)
@@ -168,8 +179,7 @@ class _Copy:
 
     def _guard(self) -> Headers:
         """The headers of each part: the source must be what the HEAD saw."""
-        known = self._by_etag and self._info.e_tag
-        own = {"x-amz-copy-source-if-match": f'"{self._info.e_tag}"'} if known else {}
+        own = _same_source(self._info) if self._by_etag else {}
         return {**own, **headers_for("UploadPartCopy", self._extra_args)}
 
     def _create_headers(self) -> Headers:

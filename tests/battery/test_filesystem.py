@@ -170,6 +170,19 @@ def test_keys_that_the_store_keeps_are_named(store: Store, files: FileSystem, bu
     assert keys_below(files, bucket) == ["d/b"]
 
 
+@pytest.mark.parametrize("store", ["moto"], indirect=True)
+def test_a_key_that_is_kept_does_not_keep_the_others(store: Store, files: FileSystem, bucket: str) -> None:
+    """Nor if it has no form in DeleteObjects, and so goes by itself."""
+    fill(files, bucket, ["d/\x01", "d/\x02", "d/a"])
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject"}
+    policy = {"Version": "2012-10-17", "Statement": [{**statement, "Resource": f"arn:aws:s3:::{bucket}/d/\x01"}]}
+    assert request(store, "PUT", f"/{bucket}", {"policy": ""}, json.dumps(policy).encode()).status in (200, 204)
+    with pytest.raises(PartialFailure) as caught:
+        files.remove_directory(S3Path(bucket, "d"))
+    assert [(key, code) for key, code, _ in caught.value.failures] == [("d/\x01", "AccessDenied")]
+    assert keys_below(files, bucket) == ["d/\x01"]
+
+
 def test_only_what_was_modified_inside_the_window_is_listed(files: FileSystem, bucket: str) -> None:
     """Both ends are excluded; a time without a zone counts as UTC."""
     fill(files, bucket, ["d/a", "d/b"])

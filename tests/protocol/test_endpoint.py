@@ -143,12 +143,6 @@ def test_bucket_is_not_accelerated_to_be_made_or_deleted():
     assert endpoint.locate("my.buck", accelerable=False).base_path == "/my.buck"
 
 
-def test_path_style_variant_serves_get_bucket_location():
-    """path_style() moves the bucket into the path and switches accelerate off."""
-    located = Endpoint("eu-west-1", accelerate=True, addressing_style="virtual").path_style().locate("buck")
-    assert shown(located) == "https://s3.eu-west-1.amazonaws.com/buck eu-west-1/s3"
-
-
 @pytest.mark.parametrize(
     ("settings", "advice"),
     [

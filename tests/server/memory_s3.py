@@ -192,7 +192,8 @@ class MemoryS3:
         source = self._source(asked)
         if source is None:
             return refusal(404, "NoSuchKey")
-        if self._condition_fails(asked):
+        wanted = asked.headers.get("x-amz-copy-source-if-match", "").strip('"')
+        if self._condition_fails(asked) or wanted not in ("", source.e_tag):
             return refusal(412, "PreconditionFailed")
         replaced = asked.headers.get("x-amz-metadata-directive") == "REPLACE"
         copied = self.put(asked.key, source.content, self._kept(asked) if replaced else dict(source.headers))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from s3target.client import Client
-from s3target.errors import AccessDenied, ConfigError, PreconditionFailed
+from s3target.errors import AccessDenied, ConfigError, ObjectChanged, PreconditionFailed
 from s3target.filesystem import FileSystem, S3Path
 from s3target.protocol.endpoint import Endpoint
 from s3target.protocol.identity import Credentials
@@ -259,6 +259,18 @@ def test_conditional_copy_carries_the_metadata(store: MisbehavingStore, client: 
     there = store.s3.objects["c"].headers, store.s3.objects["d"].headers
     assert [headers.pop("x-amz-meta-s3target-once") is None for headers in there] == [False, False]
     assert there[0] == there[1] == {"content-type": "text/x-ours", "x-amz-meta-a": "1"}
+
+
+def test_source_that_is_replaced_under_a_conditional_copy(
+    store: MisbehavingStore, client: Client, sources: Path
+) -> None:
+    """New bytes must not get the metadata of the old ones; and it is not the destination that is taken."""
+    try_store(client)
+    store.order(Fault("replaced", mode=lambda store: store.s3.put("small", b"other")), "CopyObject")
+    with pytest.raises(ObjectChanged, match="s3://b/small"):
+        copy(client, CopySource("b", "small"), "b", "k", OPTIONS)
+    assert store.struck == 1
+    assert "k" not in store.s3.objects
 
 
 def test_marks_differ(store: MisbehavingStore, client: Client) -> None:

@@ -36,11 +36,14 @@ def inquiry_headers(headers: Headers) -> Headers:
 
 
 def holds(info: ObjectInfo, body: Body, headers: Headers) -> bool:
-    """Whether the object has the bytes of body and the metadata of headers. OSError if body's file is gone."""
+    """Whether the object has the mark of headers, or else the bytes of body and the metadata of headers.
+
+    OSError if body's file is gone.
+    """
+    if MARK in headers:
+        return info.headers.get(MARK) == headers[MARK] and info.size == body.length
     if info.size != body.length or not _has_metadata(info, headers):
         return False
-    if MARK in headers:
-        return True
     digest, expected = stored_checksum(info.headers)
     if digest is not None:
         digest_body(body, digest)

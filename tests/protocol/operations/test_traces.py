@@ -12,7 +12,7 @@ from s3target.errors import NoSuchKey, NoSuchUpload, PreconditionFailed
 from s3target.protocol.messages import BytesBody, FileSlice
 from s3target.protocol.operations.multipart import CompleteMultipartUpload, Part
 from s3target.protocol.operations.objects import HeadObject, ObjectInfo, PutObject, WrittenObject
-from s3target.protocol.operations.traces import consists_of, holds, inquiry_headers
+from s3target.protocol.operations.traces import MARK, consists_of, holds, inquiry_headers
 
 BODY = b"five!"
 MD5 = hashlib.md5(BODY).hexdigest()
@@ -67,6 +67,13 @@ def test_body_in_a_file(tmp_path):
 def test_metadata_belongs_to_it(stored, same):
     """So whoever names each of his writes knows his own from a twin's."""
     assert holds(info(5, MD5, stored), BytesBody(BODY), {"x-amz-meta-run": "1 "}) is same
+
+
+@pytest.mark.parametrize(("there", "same"), [("1f", True), ("2e", False), (None, False)])
+def test_a_mark_alone_decides(there, same):
+    """Stores may give other metadata back in a form of their own, and an ETag may be opaque."""
+    stored = {**KMS, "x-amz-meta-name": "=?UTF-8?Q?=C3=A9?=", **({MARK: there} if there else {})}
+    assert holds(info(5, "0" * 32, stored), BytesBody(BODY), {MARK: "1f", "x-amz-meta-name": "\xe9"}) is same
 
 
 def parts(sizes: bool = True, checksums: bool = False, md5: bool = True) -> list[Part]:

@@ -39,6 +39,7 @@ def encode_key(key: str) -> str:
     return percent_encode(key, b"/")
 
 
+@lru_cache(maxsize=64)  # asked for twice: what is signed is what is sent
 def query_string(query: Query) -> str:
     """The canonical query string: encoded, sorted by encoded name, then value. "" for no query."""
     if not query:

@@ -23,6 +23,14 @@ _ESCAPES = str.maketrans(
 )
 
 
+# A document of one level, the form of most: the pattern matches all of it, at C speed, or expat has its say.
+_NAME, _SPACE, _TEXT = "[A-Za-z][A-Za-z0-9]*", "[ \t\n]*", "[^<>&\0-\x08\x0b-\x1f\ufffe\uffff]*"
+_CHILD = rf"<({_NAME})(?:/>|>({_TEXT})</\{{}}>)"
+_FLAT = (  # compiled at its first use
+    rf"""(?:<\?xml version=["']1\.0["'](?: encoding=["'](?:UTF|utf)-8["'])? ?\?>{_SPACE})?"""
+    rf"""<({_NAME})(?: xmlns="[A-Za-z0-9:/.-]*")?>((?:{_SPACE}{_CHILD.format(3)})+){_SPACE}</\1>{_SPACE}"""
+)
+
 _INEXPRESSIBLE = "[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
@@ -31,19 +39,24 @@ class Element:
 
     __slots__ = ("children", "name", "text")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, text: str = "", children: list[Element] | None = None) -> None:
         self.name = name
-        self.text = ""
-        self.children: list[Element] = []
+        self.text = text
+        self.children = [] if children is None else children
 
     def all(self, name: str) -> Iterator[Element]:
         return (child for child in self.children if child.name == name)
 
     def find(self, *path: str) -> Element | None:
         """The first element at this path of names."""
-        found: Element | None = self
+        found = self
         for name in path:
-            found = next(found.all(name), None) if found else None
+            for child in found.children:
+                if child.name == name:
+                    found = child
+                    break
+            else:
+                return None
         return found
 
     def get(self, *path: str) -> str:
@@ -80,6 +93,24 @@ class _Builder:
 
 def parse(content: bytes) -> Element:
     """The root element of a whole document. BadResponse if it is none."""
+    return _parse_flat(content) or _parse_any(content)
+
+
+def _parse_flat(content: bytes) -> Element | None:
+    """The root of a document of one level; None of any other."""
+    try:
+        found = re.fullmatch(_FLAT, content.decode())
+    except UnicodeDecodeError:
+        return None
+    if found is None:
+        return None
+    children = re.findall(_CHILD.format(1), found[2])
+    if len(children) >= MAX_ELEMENTS:
+        return None
+    return Element(found[1], "", [Element(name, text) for name, text in children])
+
+
+def _parse_any(content: bytes) -> Element:
     from xml.parsers import expat
 
     builder, parser = _Builder(), expat.ParserCreate()

@@ -135,6 +135,8 @@ def body_length(method: str, status: int, headers: Headers) -> int:
 
 
 def _announced_length(value: str) -> int:
+    if value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
     first, *others = [part.strip(" \t") for part in value.split(",")]
     if any(other != first for other in others):
         raise BadResponse(f"conflicting Content-Length values: {value[:80]!r}")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3target.errors import BadResponse
+from s3target.protocol import xml
 from s3target.protocol.xml import MAX_DEPTH, MAX_ELEMENTS, NAMESPACE, Element, build, expressible, parse
 
 
@@ -125,6 +126,27 @@ def test_document_cut_off():
     for end in range(len(WHOLE)):
         with pytest.raises(BadResponse):
             parse(WHOLE[:end])
+
+
+_GOOD = ["<c/>", "<d>x\ty</d>", "<e></e>", "<f>ü\n</f>", "\n "]
+_DOUBTFUL = ["<b>", "</b>", "<a>", "</a>", ' xmlns="urn:x"', "x", "\r", "&amp;", ">", "\0", "<d>]]></d>", "<g>\r</g>"]
+_INSIDE = st.lists(st.sampled_from(_GOOD * 9 + _DOUBTFUL), max_size=8)
+_AROUND = st.sampled_from(["", "", "\n", " ", "<?xml version='1.0'?>", "x"])
+
+
+@given(_INSIDE, _AROUND, _AROUND)
+def test_short_cut_reads_what_expat_reads(inside, before, after):
+    """A document of one level is read without expat: to the same tree, and nothing that expat refuses is read."""
+    content = "".join([before, "<a>", *inside, "</a>", after]).encode()
+    short_cut = xml._parse_flat(content)
+    if short_cut is not None:
+        assert outline(short_cut) == outline(xml._parse_any(content))
+
+
+def test_short_cut_is_taken():
+    """By what stores write at their most frequent."""
+    content = b'<?xml version="1.0" encoding="UTF-8"?>\n<Error xmlns="urn:x"><Code>a</Code>\n <Message/></Error>\n'
+    assert outline(xml._parse_flat(content)) == ("Error", [("Code", "a"), ("Message", "")])
 
 
 @given(st.binary() | st.text(alphabet="<>/ab&;!?[]\"'= x\n").map(str.encode))

@@ -81,6 +81,8 @@ def _unescaped(text: str) -> str:
 
 def _split(content: bytes) -> tuple[list[_Row], bytes]:
     """The entries in the usual form, and the document without them."""
+    if b"<Contents>" not in content:
+        return [], content
     try:
         pieces = re.split(_ENTRY, content.decode())
     except UnicodeDecodeError:
@@ -131,7 +133,7 @@ class ListObjectsV2(BucketOperation[ListPage]):
         rows, rest = _split(response.content)
         if not expressible(self.prefix):
             rest = _without_prefix(rest)
-        root = document(response._replace(content=rest), "ListBucketResult")
+        root = document(Response(response.status, response.headers, rest), "ListBucketResult")
         decode = percent_decode if root.get("EncodingType") == "url" else str
         rows += [_row(entry) for entry in root.all("Contents")]
         prefixes = [decode(entry.get("Prefix")) for entry in root.all("CommonPrefixes")]

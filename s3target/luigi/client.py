@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +38,7 @@ from .statistics import note_client
 __all__ = ["DeprecatedBotoClientException", "FileNotFoundException", "InvalidDeleteException", "S3Client", "S3Key"]
 
 logger = logging.getLogger("s3target.luigi")
+_NOTHING: Mapping[int, Mapping[str, str]] = {}
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
 
@@ -226,17 +227,19 @@ class S3Client(FileSystem):
         part_size: int = DEFAULT_PART_SIZE,
         *,
         progress: Any = None,
+        hashed: Mapping[int, Mapping[str, str]] = _NOTHING,
         **kwargs: Any,
     ) -> None:
         """Put a local file to a path, in parts of part_size bytes if it is larger than one. kwargs: boto3's ExtraArgs.
 
         progress: called with (bytes done, bytes in all), or a luigi.Task, which then shows it on the scheduler's page.
+        hashed: see transfer.ahead.
         """
         check_write_options("put", kwargs)
         place, told = parse_path(destination_s3_path), progress_of(progress, str(destination_s3_path))
         options = TransferOptions(part_size=part_size, progress=told, extra_args=kwargs)
         with writing(self.s3, place):
-            upload(self.s3, os.fspath(local_path), place.bucket, place.key, options)
+            upload(self.s3, os.fspath(local_path), place.bucket, place.key, options, hashed)
 
     def copy(
         self,

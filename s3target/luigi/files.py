@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,9 @@ from luigi.target import AtomicLocalFile, FileAlreadyExists
 
 from ..errors import AccessDenied, PreconditionFailed
 from ..filesystem import parse_path
+from ..transfer.ahead import HashAhead
 from ..transfer.once import insist
-from ..transfer.plan import DEFAULT_PART
+from ..transfer.plan import DEFAULT_PART, TransferOptions
 from ..transfer.writer import Writer, WriterOptions
 from .options import check_write_options, for_reading
 from .pipes import Pipe, drain, fill
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from .client import S3Client
     from .key import S3Key
 
+_LARGE = 64 << 20
 _BUFFER_SIZE = 256 * 1024
 """Bytes between the caller and the file or the store: lines are cut out of it at C speed."""
 
@@ -69,7 +72,8 @@ class AtomicS3File(AtomicLocalFile):
         self.s3_client = s3_client
         self.s3_options = kwargs
         self._tmp_dir = tmp_dir
-        self._temporary = _TemporaryFile(self.generate_tmp_path(path))
+        ahead = _hash_ahead(path, s3_client, kwargs)
+        self._temporary = _TemporaryFile(self.generate_tmp_path(path), ahead)
         # Not Luigi's own constructor, which would open a plain file.
         io.BufferedWriter.__init__(self, self._temporary, _BUFFER_SIZE)
 
@@ -87,7 +91,9 @@ class AtomicS3File(AtomicLocalFile):
     def move_to_final_destination(self) -> None:
         """The commit: upload what was written."""
         with _first_come(self.path):
-            self.s3_client.put_multipart(self.tmp_path, self.path, **self.s3_options)
+            hashed = self._temporary.ahead.parts()
+            known: dict[str, Any] = {"hashed": hashed} if hashed else {}
+            self.s3_client.put_multipart(self.tmp_path, self.path, **known, **self.s3_options)
 
     def close(self) -> None:
         """Commit. What goes wrong is raised, and nothing is committed then."""
@@ -120,11 +126,13 @@ class AtomicS3File(AtomicLocalFile):
 class _TemporaryFile(io.FileIO):
     """A file that goes as soon as a write to it fails. What wraps it then sees a closed file and tries no more.
 
-    failure: errno and message of that write.
+    failure: errno and message of that write. ahead: hashes its parts meanwhile.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, ahead: HashAhead) -> None:
         self._owner = os.getpid()
+        self.ahead = ahead
+        self._length = 0
         self.failure: tuple[int | None, str] | None = None
         try:
             super().__init__(path, "w")
@@ -134,11 +142,22 @@ class _TemporaryFile(io.FileIO):
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
-            return super().write(data)
+            count = super().write(data)
         except OSError as error:
             self.failure = error.errno, str(error.strerror)
             self.discard()
             raise
+        self._length += count
+        self.ahead.reached(self._length, self.name)
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self.ahead.forget()
+        return super().seek(offset, whence)
+
+    def truncate(self, size: int | None = None, /) -> int:
+        self.ahead.forget()
+        return super().truncate(size)
 
     def check(self) -> None:
         """OSError if a write failed: whoever swallowed that must not take the output for committed."""
@@ -147,12 +166,43 @@ class _TemporaryFile(io.FileIO):
             raise OSError(number, f"{message}; a write to the temporary file failed, so nothing is committed")
 
     def discard(self) -> None:
+        self.ahead.forget()
         with contextlib.suppress(OSError):
             self.close()
         # A forked child holds copies of its parent's files; they are not its own to remove.
         if self._owner == os.getpid():
             with contextlib.suppress(FileNotFoundError):
-                os.remove(self.name)
+                _remove(str(self.name))
+
+
+def _remove(path: str) -> None:
+    """Remove a file. Its name goes at once; the space of a large one, which takes a while, behind the caller's back."""
+    held = None
+    if os.name == "posix" and os.path.getsize(path) >= _LARGE:
+        with contextlib.suppress(OSError):
+            held = os.open(path, os.O_RDONLY)
+    try:
+        os.remove(path)
+    finally:
+        if held is not None:
+            _close_elsewhere(held)
+
+
+def _close_elsewhere(descriptor: int) -> None:
+    try:
+        threading.Thread(target=os.close, args=(descriptor,), daemon=True).start()
+    except RuntimeError:  # no more threads, or the interpreter ends
+        os.close(descriptor)
+
+
+def _hash_ahead(path: str, s3_client: S3Client, kwargs: dict[str, Any]) -> HashAhead:
+    options = TransferOptions(kwargs.get("part_size", DEFAULT_PART), extra_args=_extra_args(kwargs))
+    place = parse_path(path)
+    return HashAhead(s3_client.s3, place.bucket, place.key, options)
+
+
+def _extra_args(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in kwargs.items() if name not in ("part_size", "progress")}
 
 
 class StreamedS3File(io.BufferedWriter):
@@ -164,9 +214,8 @@ class StreamedS3File(io.BufferedWriter):
     def __init__(self, path: str, s3_client: S3Client, **kwargs: Any) -> None:
         check_write_options("StreamedS3File", kwargs)
         place = parse_path(path)
-        extra_args = {name: value for name, value in kwargs.items() if name not in ("part_size", "progress")}
         told = progress_of(kwargs.get("progress"), path)
-        options = WriterOptions(kwargs.get("part_size", DEFAULT_PART), extra_args=extra_args, progress=told)
+        options = WriterOptions(kwargs.get("part_size", DEFAULT_PART), extra_args=_extra_args(kwargs), progress=told)
         self.path = path
         self._committing = partial(writing, s3_client.s3, place)
         self._pipe: Pipe | None = None

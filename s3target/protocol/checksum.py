@@ -71,12 +71,14 @@ def digest_body(body: Body, *digests: Digest) -> None:
 
 
 def seal(request: Request, checksum: str | None, payload_signing: bool | None = None) -> Request:
-    """request with its checksum header and x-amz-content-sha256.
+    """request with its checksum header and x-amz-content-sha256; as it is if it has been sealed before.
 
     checksum: what the operation calls for: "MD5" (Content-MD5, compulsory), "CRC32" (or another that the request's own
     x-amz-sdk-checksum-algorithm names), or None. payload_signing: True hashes the payload always, False never; None by
     botocore's rule: on plain http always, on https unless a checksum protects the body already.
     """
+    if "x-amz-content-sha256" in request.headers:
+        return request
     if not checksum and not request.body.length and _FLAG not in request.headers:  # most of what is not a write
         return request.with_headers({"x-amz-content-sha256": EMPTY_SHA256})
     digests: dict[str, Digest] = {}

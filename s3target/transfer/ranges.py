@@ -19,7 +19,7 @@ from ..errors import ConnectionDropped, ObjectChanged, ServiceError, TimedOut, T
 from ..protocol.messages import Stream
 from ..protocol.operations.objects import ByteRange, GetObject, ObjectInfo, ObjectStream
 from ..value import replace
-from .workers import GRACE, Stopped, Ticket, Workers
+from .workers import Stopped, Ticket, Workers, end_threads
 
 _SCRATCH_SIZE = 64 * 1024
 _WORTH_IT = 64 * 1024
@@ -195,7 +195,7 @@ class ReadAhead:
         self._rest = memoryview(b"")
         self._workers = Workers(readahead)
         # Also when the interpreter ends: its daemon threads cannot be joined any more once it clears the modules.
-        self._finish = weakref.finalize(self, _end_threads, self._workers, os.getpid())
+        self._finish = weakref.finalize(self, end_threads, self._workers, os.getpid())
         self._fetch_ahead()
 
     def readinto(self, view: memoryview, /) -> int:
@@ -238,8 +238,3 @@ class ReadAhead:
             job = partial(read_range, self._client, operation, view, self.info, self._workers.stop)
             self._fetches.append(_Fetch(self._workers.submit(job), buffer, length))
             self._next += length
-
-
-def _end_threads(workers: Workers, process: int) -> None:
-    if os.getpid() == process:  # a forked child has the locks, but not the threads
-        workers.close(GRACE)

@@ -13,6 +13,7 @@ import io
 import os
 import stat
 import threading
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
@@ -36,6 +37,7 @@ READ_AT_ONCE = MIB
 """A file of up to so many bytes is read into memory: one state of it is hashed and sent."""
 _COMPLETE = "CompleteMultipartUpload"
 _DEFAULT = TransferOptions()
+_NOTHING: Mapping[int, Headers] = {}
 _NOT_BY_PARTS = ("ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")
 
 
@@ -96,8 +98,16 @@ def _snapshot(path: str) -> _Snapshot:
     return _Snapshot(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def upload(client: Client, path: str, bucket: str, key: str, options: TransferOptions = _DEFAULT) -> WrittenObject:
-    """Store the file at `path` as bucket/key. options.progress hears of each part when it is up.
+def upload(
+    client: Client,
+    path: str,
+    bucket: str,
+    key: str,
+    options: TransferOptions = _DEFAULT,
+    hashed: Mapping[int, Headers] = _NOTHING,
+) -> WrittenObject:
+    """Store the file at `path` as bucket/key. options.progress hears of each part when it is up. hashed: what a
+    HashAhead, of the same options, knows of its parts.
 
     OSError if the file cannot be read, ConfigError if it is no regular one or too large, or if nothing may be
     overwritten and the store does not see to that; IntegrityError if it changes.
@@ -106,7 +116,9 @@ def upload(client: Client, path: str, bucket: str, key: str, options: TransferOp
     small = before.size <= options.part_size or _needs_one_piece(client, before.size, bucket, key, options)
     insist(client, bucket, key, options.extra_args, "PutObject" if small else _COMPLETE)
     try:
-        return (_put if small else _in_parts)(client, before, bucket, key, options)
+        if small:
+            return _put(client, before, bucket, key, options)
+        return _in_parts(client, before, bucket, key, options, hashed)
     except IntegrityError:
         raise
     except S3Error as error:
@@ -140,7 +152,9 @@ def _read(file: _Snapshot) -> BytesBody:
     return BytesBody(content)
 
 
-def _in_parts(client: Client, file: _Snapshot, bucket: str, key: str, options: TransferOptions) -> WrittenObject:
+def _in_parts(
+    client: Client, file: _Snapshot, bucket: str, key: str, options: TransferOptions, hashed: Mapping[int, Headers]
+) -> WrittenObject:
     part_size = part_size_for(file.size, options.part_size)
     headers = _create_headers(client, options.extra_args)
     open(file.path, "rb").close()  # a file that may not be read is known before anything is begun
@@ -151,7 +165,8 @@ def _in_parts(client: Client, file: _Snapshot, bucket: str, key: str, options: T
             for part in part_ranges(file.size, part_size)
         )
         headers = headers_for("UploadPart", options.extra_args)
-        jobs = (partial(_send, parted, number, body, headers, meter) for number, body in slices)
+        known = hashed if part_size == options.part_size else _NOTHING
+        jobs = (partial(_send, parted, number, body, known.get(number, headers), meter) for number, body in slices)
         parts = run_all(jobs, threads_for(file.size, part_size, options.threads), stop)
         file.check()
         return parted.complete(parts)

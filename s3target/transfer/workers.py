@@ -9,6 +9,7 @@ pool, except one that is still in its job after an interrupt; as a daemon it kee
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -193,6 +194,12 @@ class Workers:
         self.stop.set()
         self._held -= len(self._queue)
         self._queue.clear()
+
+
+def end_threads(workers: Workers, process: int) -> None:
+    """The end of a pool that no `with` block bounds. Nothing in another process than the one that made it."""
+    if os.getpid() == process:  # a forked child has the locks, but not the threads
+        workers.close(GRACE)
 
 
 def run_all(jobs: Iterable[Callable[[], T]], threads: int, stop: threading.Event | None = None) -> list[T]:

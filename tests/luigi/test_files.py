@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 from luigi.format import UTF8, Bzip2, Gzip, Nop
 
-from connected import Counting
+from connected import Counting, settings_for
 from s3target import (
     AtomicS3File,
     ConfigError,
@@ -28,6 +29,7 @@ from s3target import (
     S3Client,
     S3Target,
 )
+from servers.store import Store
 
 Keys = Callable[[], list[str]]
 Run = Callable[..., subprocess.Popen[str]]
@@ -405,6 +407,100 @@ with target.open() as file:
 def test_a_forked_child_leaves_its_parents_file_alone(start: Run, base: str, folder: Path, how: str) -> None:
     """Neither dropping its copy nor leaving the block by sys.exit() takes the temporary file from the parent."""
     assert start(FORKED, f"{base}/key", str(folder), how).wait(20) == 0
+
+
+# ----------------------------------------------------------------------------------- large ones, hashed as they grow
+
+MIB = 1 << 20
+
+
+class _Seen(S3Client):
+    """A client that notes what it is told of parts hashed before."""
+
+    hashed: Any = None
+
+    def put_multipart(self, *arguments: Any, **kwargs: Any) -> None:
+        self.hashed = kwargs.get("hashed")
+        super().put_multipart(*arguments, **kwargs)
+
+
+@pytest.fixture
+def seen(store: Store) -> _Seen:
+    return _Seen(**settings_for(store))
+
+
+def wait_for_hashes(file: Any, wanted: int) -> None:
+    end = time.monotonic() + 20
+    while sum(ticket.done for ticket in file._temporary.ahead._tickets) < wanted:
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def write_large(seen: _Seen, base: str, folder: Path, change: Callable[[Any], object]) -> bytes:
+    """Write 11 MiB, change something; the object."""
+    with S3Target(f"{base}/key", Nop, seen, tmp_dir=str(folder), part_size=5 * MIB).open("w") as file:
+        for number in range(11):
+            file.write(bytes([number]) * MIB)
+        file.flush()
+        wait_for_hashes(file, 2)
+        change(file)
+    assert list(folder.iterdir()) == []
+    return seen.get_as_bytes(f"{base}/key")
+
+
+LARGE = b"".join(bytes([number]) * MIB for number in range(11))
+
+
+@pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
+def test_a_large_file_is_hashed_while_it_is_written(seen: _Seen, base: str, folder: Path) -> None:
+    """The store, which compares, gets the same parts; what came after the last whole part is among them."""
+    assert write_large(seen, base, folder, lambda file: file.write(b"end")) == LARGE + b"end"
+    assert list(seen.hashed) == [1, 2]
+
+
+@pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
+def test_going_back_in_a_large_file(seen: _Seen, base: str, folder: Path) -> None:
+    """As zipfile does: what had been hashed is hashed anew."""
+
+    def over(file: Any) -> None:
+        file.seek(7 * MIB)
+        file.write(b"over")
+
+    assert write_large(seen, base, folder, over) == LARGE[: 7 * MIB] + b"over" + LARGE[7 * MIB + 4 :]
+    assert not seen.hashed
+
+
+def test_cutting_a_large_file_short(seen: _Seen, base: str, folder: Path) -> None:
+    """truncate(), and what is written from there on."""
+
+    def cut(file: Any) -> None:
+        file.truncate(6 * MIB)
+        file.seek(0, os.SEEK_END)
+        file.write(b"end")
+
+    assert write_large(seen, base, folder, cut) == LARGE[: 6 * MIB] + b"end"
+
+
+def test_a_program_that_goes_on_with_a_large_file(seen: _Seen, base: str, folder: Path) -> None:
+    """Through its descriptor, where it was."""
+    assert (
+        write_large(seen, base, folder, lambda file: subprocess.run(["echo", "end"], stdout=file, check=True))
+        == LARGE + b"end\n"
+    )
+    assert list(seen.hashed) == [1, 2]
+
+
+def test_the_space_of_a_large_file_is_given_back(
+    seen: _Seen, base: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a thread of its own, soon after."""
+    monkeypatch.setattr("s3target.luigi.files._LARGE", MIB)
+    before = len(os.listdir("/dev/fd"))
+    write_large(seen, base, folder, lambda file: None)
+    end = time.monotonic() + 10
+    while len(os.listdir("/dev/fd")) > before + 2:  # connections of the client
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 # -------------------------------------------------------------------------------------------------------- by themselves

@@ -21,8 +21,11 @@ from ..errors import S3Error
 
 AT_FIRST = 8
 """Threads that run_all() begins with: enough to keep a few cores busy, and more would be in each other's way there."""
-PATIENCE = 0.01
-"""Seconds without a job done after which it has four times as many: they wait for a store that is far away."""
+PATIENCE = 0.005
+"""Seconds after which it has four times as many, if all had work and the processors had not: it is a store far away
+that they wait for."""
+BUSY = 0.4
+"""The share of the processors' time that this process uses where more threads are no help."""
 GRACE = 0.3
 """Seconds that an interrupt waits for running jobs: Ctrl-C is to be over within one, requests to clean up included."""
 _SLICE = 0.25
@@ -63,7 +66,7 @@ class Workers:
     """The pool. Leaving the `with` block waits for all jobs, or, if by an exception, stops and drains.
 
     stop: an Event of the caller's, where jobs are made before the pool is; set once there is no use in going on.
-    at_first: so many threads until no job is done for PATIENCE, then four times as many, and so on up to `threads`.
+    at_first: so many threads, and every PATIENCE that they only wait four times as many, up to `threads`.
     Only the thread that made the pool calls its methods.
     """
 
@@ -73,6 +76,7 @@ class Workers:
         self.stop = stop or threading.Event()
         self._threads = threads
         self._used = min(threads, at_first or threads)
+        self._looked_at = _clocks()
         self._waiting = waiting
         self._started: list[threading.Thread] = []
         self._queue: deque[Ticket[Any]] = deque()
@@ -85,8 +89,10 @@ class Workers:
 
     def submit(self, job: Callable[[], T]) -> Ticket[T]:
         """Have the job run; waits while the pool is full. Raises the first error of an earlier job."""
-        while not self.wait_for(self._has_room, PATIENCE if self._used < self._threads else None):
-            self._used = min(4 * self._used, self._threads)
+        while not self._has_room() and self._used < self._threads:
+            self.wait_for(self._has_room, PATIENCE)
+            self._grow()
+        self.wait_for(self._has_room)
         ticket = Ticket(self, job)
         with self._work:
             self._held += 1
@@ -131,6 +137,14 @@ class Workers:
         except BaseException:
             self.close(GRACE)
             raise
+
+    def _grow(self) -> None:
+        """More threads, if the processors were not busy with this process since the last look."""
+        passed, spent = (now - then for now, then in zip(_clocks(), self._looked_at, strict=True))
+        if passed >= PATIENCE:
+            self._looked_at = _clocks()
+            if spent < BUSY * passed * (os.cpu_count() or 1):
+                self._used = min(4 * self._used, self._threads)
 
     def _has_room(self) -> bool:
         return self._held < self._used + self._waiting
@@ -194,6 +208,11 @@ class Workers:
         self.stop.set()
         self._held -= len(self._queue)
         self._queue.clear()
+
+
+def _clocks() -> tuple[float, float]:
+    """Seconds that have passed, and that this process has computed."""
+    return time.monotonic(), time.process_time()
 
 
 def end_threads(workers: Workers, process: int) -> None:

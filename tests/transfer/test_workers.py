@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from s3target.transfer import workers
 from s3target.transfer.workers import AT_FIRST, GRACE, Meter, Stopped, Workers, run_all
 from transfer.memory_store import ctrl_c
 
@@ -54,6 +56,25 @@ def test_as_many_run_at_once_as_allowed_and_no_more() -> None:
 
     run_all([job] * 12, 3)
     assert most == 3
+
+
+@pytest.mark.parametrize(("computed", "expected"), [(0.0, 40), (4.0, AT_FIRST)])
+def test_more_threads_where_they_only_wait(monkeypatch: pytest.MonkeyPatch, computed: float, expected: int) -> None:
+    """For a store that is far away; processors that are busy would not be less so. computed: seconds in each second."""
+    monkeypatch.setattr(workers, "_clocks", lambda: (time.monotonic(), computed * time.monotonic() * cores))
+    lock, running, most, cores = threading.Lock(), 0, 0, os.cpu_count() or 1
+
+    def job() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.1)
+        with lock:
+            running -= 1
+
+    run_all([job] * 80, 40)
+    assert most == expected
 
 
 def test_jobs_are_made_only_when_a_thread_is_free() -> None:

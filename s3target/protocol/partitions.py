@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote, unquote_to_bytes
 
 from ..errors import ConfigError
 from .messages import Origin
@@ -151,11 +150,21 @@ def parse_url(url: str) -> tuple[Origin, str]:
         raise ConfigError(_url_fault(url))
     scheme = found["scheme"].lower()
     port = int(found["port"] or (443 if scheme == "https" else 80))
-    segments = [unquote_to_bytes(segment) for segment in (found["path"] or "").split("/") if segment]
-    if not 0 < port < 65536 or (found["ipv6"] and not is_ip(found["ipv6"])) or not {b".", b".."}.isdisjoint(segments):
+    prefix = _path_prefix(found["path"] or "")
+    if not 0 < port < 65536 or (found["ipv6"] and not is_ip(found["ipv6"])) or prefix is None:
         raise ConfigError(_url_fault(url))
-    prefix = "".join("/" + quote(segment, safe="") for segment in segments)
     return Origin(scheme, (found["ipv6"] or found["host"]).lower(), port), prefix
+
+
+def _path_prefix(path: str) -> str | None:
+    """None if it has a dot segment."""
+    if path in ("", "/"):  # urllib.parse is slow to load
+        return ""
+    from urllib.parse import quote, unquote_to_bytes
+
+    segments = [unquote_to_bytes(segment) for segment in path.split("/") if segment]
+    dotted = not {b".", b".."}.isdisjoint(segments)
+    return None if dotted else "".join("/" + quote(segment, safe="") for segment in segments)
 
 
 def _url_fault(url: str) -> str:

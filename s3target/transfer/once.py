@@ -15,11 +15,9 @@ from collections.abc import Callable
 from ..client import Client
 from ..errors import ConfigError, PreconditionFailed, S3Error, ServiceError
 from ..protocol.messages import BytesBody, Headers
-from ..protocol.operations.multipart import UploadPart
 from ..protocol.operations.objects import CopyObject, CopySource, DeleteObject, PutObject
 from ..protocol.options import ExtraArgs, headers_for
 from .marks import is_conditional
-from .multipart import MultipartUpload
 
 _ONCE = {"if-none-match": "*"}
 _ROOM = 960
@@ -74,6 +72,9 @@ def _put_twice(client: Client, bucket: str, scratch: str, headers: Headers) -> N
 
 
 def _complete_over(client: Client, bucket: str, scratch: str, headers: Headers) -> None:
+    from ..protocol.operations.multipart import UploadPart
+    from .multipart import MultipartUpload
+
     client.call(PutObject(bucket, scratch, BytesBody(b"1"), headers))
     with MultipartUpload(client, bucket, scratch, {}, headers) as upload:
         part = upload.part(UploadPart(bucket, scratch, upload.upload_id, 1, BytesBody(b"2")))

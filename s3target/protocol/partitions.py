@@ -62,7 +62,7 @@ def is_virtual_hostable(bucket: str, dots: bool) -> bool:
 
 
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
-_ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):([0-9]{12})?:([a-z]+)[:/](.+)")
+_ARN = r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):([0-9]{12})?:([a-z]+)[:/](.+)"  # compiled at its first use
 _BUCKET_RULE = "a bucket name has 1-255 letters, digits, dots, hyphens and underscores"
 _ARN_RULE = "arn:PARTITION:s3:REGION:ACCOUNT:accesspoint:NAME, with 12 digits for the account"
 
@@ -112,7 +112,7 @@ def parse_access_point(arn: str) -> AccessPoint:
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
     """
-    found = _ARN.fullmatch(arn)
+    found = re.fullmatch(_ARN, arn)
     if not found:
         raise ConfigError(f"{arn!r} is no access point ARN; expected {_ARN_RULE}")
     partition, service, region, account, kind, name = found.groups()

@@ -8,12 +8,12 @@ is known of the store already (stores.py), as of AWS, is not asked.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 
 from ..client import Client
 from ..errors import ConfigError, PreconditionFailed, S3Error, ServiceError
+from ..logs import getLogger
 from ..protocol.messages import BytesBody, Headers
 from ..protocol.operations.objects import CopyObject, CopySource, DeleteObject, PutObject
 from ..protocol.options import ExtraArgs, headers_for
@@ -24,7 +24,7 @@ _ROOM = 960
 """Bytes of the key that the scratch object's own begins with: a policy may allow nothing but what begins so."""
 _NEEDED = ("ACL", "GrantFullControl", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext", "RequestPayer")
 """Options that a bucket may insist on. No others: a scratch object that is locked could not be removed."""
-_log = logging.getLogger("s3target.transfer")
+_log = getLogger("s3target.transfer")
 
 
 def insist(client: Client, bucket: str, key: str, extra_args: ExtraArgs, operation: str = "PutObject") -> None:

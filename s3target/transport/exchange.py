@@ -5,11 +5,11 @@ The working half of HttpTransport; a module of its own, so that what it imports 
 
 from __future__ import annotations
 
-import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
+from ..logs import DEBUG, getLogger
 from ..protocol.encoding import query_string
 from ..protocol.messages import BytesBody, Headers, Origin, Request, Response, Stream
 from .body import ChunkedBody, LengthBody, UntilCloseBody
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from . import TransportOptions
     from .tls import Tls
 
-log = logging.getLogger("s3target.transport")
+log = getLogger("s3target.transport")
 
 _NO_HEADERS: Headers = {}
 
@@ -60,7 +60,7 @@ class Exchange:
         return self._proxies[origin]
 
     def _traced(self, request: Request, head: bytes, reader: BinaryIO | None) -> Response:
-        if not log.isEnabledFor(logging.DEBUG):
+        if not log.isEnabledFor(DEBUG):
             return self._send(request, head, reader)
         began = time.monotonic()
         response = self._send(request, head, reader)

@@ -16,7 +16,6 @@ from typing import NamedTuple
 from ..client import Client
 from ..errors import ConfigError, NoSuchKey
 from ..filesystem import FileSystem, S3Path, parse_path
-from ..globs import is_glob, literal_prefix
 from ..protocol.operations.objects import ObjectInfo
 
 
@@ -68,7 +67,7 @@ def bucket_path(text: str) -> S3Path:
 
 def is_pattern(path: S3Path, raw: bool = False) -> bool:
     """Whether its key has wildcards. raw: they are characters like any other."""
-    return not raw and is_glob(path)
+    return not raw and any(wildcard in path.key for wildcard in "*?[")
 
 
 def folder_of(key: str) -> str:
@@ -78,16 +77,12 @@ def folder_of(key: str) -> str:
 
 def matching(client: Client, pattern: S3Path) -> Iterator[ObjectInfo]:
     """The objects that a path with wildcards names."""
+    from ..globs import literal_prefix
+
     fits = re.compile(fnmatch.translate(pattern.key)).match
     for page in FileSystem(client).pages(pattern.bucket, literal_prefix(pattern.key)):
         names = page.objects.keys
         yield from (page.objects[number] for number, name in enumerate(names) if fits(name))
-
-
-def in_folder(client: Client, folder: S3Path) -> Iterator[ObjectInfo]:
-    """All objects below the folder."""
-    for page in FileSystem(client).pages(folder.bucket, folder.below):
-        yield from page.objects
 
 
 def select(client: Client, path: S3Path, *, recursive: bool, raw: bool = False) -> Iterator[ObjectInfo]:
@@ -102,7 +97,7 @@ def select(client: Client, path: S3Path, *, recursive: bool, raw: bool = False) 
     if single is not None:
         yield single
     if recursive:
-        yield from in_folder(client, path)
+        yield from FileSystem(client).list(path)
 
 
 def excluded(patterns: Iterable[str]) -> Callable[[str], bool]:
@@ -120,15 +115,12 @@ class UnsafeName(ConfigError):
     """A key that would leave the folder it is to be written to, or has no like among files."""
 
 
-_DRIVE = re.compile(r"[A-Za-z]:([\\/]|$)")
-
-
 def file_name(relative: str) -> str:
     """A key below a folder as the path of a file below a folder. UnsafeName if it is none, or leads elsewhere."""
     segments = relative.split("/")
     if "\0" in relative:
         raise UnsafeName(f"the key {relative!r} has a NUL, which no file name can have")
-    if relative.startswith("/") or _DRIVE.match(relative):
+    if relative.startswith("/") or re.match(r"[A-Za-z]:([\\/]|$)", relative):
         raise UnsafeName(f"the key {relative!r} is an absolute path, which would lead out of the destination")
     if ".." in segments:
         raise UnsafeName(f"the key {relative!r} has '..' in it, which would lead out of the destination")

@@ -45,12 +45,9 @@ def luigi_cfg(patient: Patient) -> Iterator[Finding]:
         return
     for path in (os.environ.get("LUIGI_CONFIG_PATH"), "luigi.cfg"):
         if path and _has_section(path):
-            yield Finding("note", "luigi.cfg", f"{path} has settings in [s3] that this run did not use", _use(path))
+            remedy = f"the Luigi classes do: s3target doctor --luigi-cfg {path} ..."
+            yield Finding("note", "luigi.cfg", f"{path} has settings in [s3] that this run did not use", remedy)
             return
-
-
-def _use(path: str) -> str:
-    return f"the Luigi classes do: s3target doctor --luigi-cfg {path} ..."
 
 
 def _has_section(path: str) -> bool:

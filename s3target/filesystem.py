@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .client import Client
 from .errors import ConfigError, NotFound, PartialFailure, ServiceError
@@ -31,7 +31,7 @@ from .protocol.xml import expressible
 from .transfer.marks import mark
 from .transfer.once import insist
 from .transfer.workers import Meter, Workers, run_all
-from .value import replace
+from .value import NamedTuple, replace
 
 if TYPE_CHECKING:
     from .transfer.plan import Progress, TransferOptions

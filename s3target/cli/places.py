@@ -11,12 +11,12 @@ import fnmatch
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 from ..client import Client
 from ..errors import ConfigError, NoSuchKey
 from ..filesystem import FileSystem, S3Path, parse_path
 from ..protocol.operations.objects import ObjectInfo
+from ..value import NamedTuple
 
 
 class LocalPath(NamedTuple):

@@ -12,13 +12,13 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from ..client import Client
 from ..errors import ConfigError
 from ..filesystem import FileSystem, S3Path
 from ..protocol.operations.objects import ObjectInfo
 from ..transfer.plan import MIB, part_count
+from ..value import NamedTuple
 from .copying import is_marker, job_below, lies_in, local_files
 from .output import Output
 from .places import LocalPath, Place, Stdio, excluded

@@ -12,7 +12,7 @@ import hashlib
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadResponse, ConfigError, CredentialsError, S3Error, ServiceError
 from ..logs import getLogger
@@ -21,7 +21,7 @@ from ..protocol.endpoint import Location, partition_of
 from ..protocol.identity import Credentials
 from ..protocol.messages import Origin
 from ..protocol.operations.base import Fixed
-from ..value import replace
+from ..value import NamedTuple, replace
 from .profiles import expanded, read_text, stamp_of
 from .provider import Passed, Provider, Sources
 

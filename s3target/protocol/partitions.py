@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from ..errors import ConfigError
+from ..value import NamedTuple
 from .messages import Origin
 
 
@@ -180,10 +180,14 @@ def _url_fault(url: str) -> str:
     )
 
 
+_OCTETS = frozenset(map(str, range(256)))
+
+
 def is_ip(host: str) -> bool:
-    if ":" not in host and not host[-1:].isdigit():  # ipaddress is slow to load
-        return False
-    from ipaddress import ip_address
+    if ":" not in host:
+        parts = host.split(".")
+        return len(parts) == 4 and all(part in _OCTETS for part in parts)
+    from ipaddress import ip_address  # slow to load
 
     try:
         ip_address(host)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from ..errors import BadResponse, ConfigError
 from ..protocol.messages import Headers, Request
+from ..value import NamedTuple
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a head, its status line and blank line included."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from ...client import Client, Transport
 from ...errors import ConfigError
@@ -14,6 +13,7 @@ from ...protocol.messages import Request, Response
 from ...retry import RetryPolicy
 from ...settings import Settings
 from ...transport import HttpTransport, TransportOptions
+from ...value import NamedTuple
 
 NTP = "set the clock of this machine, by NTP: timedatectl set-ntp true"
 _LABELS = {"ok": "OK", "fixed": "fixed", "failed": "FAILED", "note": "note"}

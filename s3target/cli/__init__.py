@@ -136,24 +136,19 @@ def _without_command(before: list[str]) -> int:
         print(f"s3target {version()}")
         return 0
     asked = bool({"-h", "--help"} & set(before))
-    print(overview(), file=sys.stdout if asked else sys.stderr)
+    commands = "\n".join(f"  {name:<11} {about}" for name, (_, about, _) in COMMANDS.items())
+    print(
+        f"usage: s3target COMMAND [OPTIONS] ...\n\nS3 without boto3.\n\n{commands}\n\n"
+        "s3target COMMAND --help tells more, with examples. s3target --version tells the version.\n"
+        "exit status: 0 done, 1 failed, 2 wrong usage, 3 some of many failed, 130 interrupted",
+        file=sys.stdout if asked else sys.stderr,
+    )
     return 0 if asked else 2
 
 
 def version() -> str:
     """Of the package, under whatever name it was copied."""
     return str(sys.modules[__name__.rpartition(".")[0]].__dict__["__version__"])
-
-
-def overview() -> str:
-    """The help text without a subcommand."""
-    commands = "\n".join(f"  {name:<11} {about}" for name, (_, about, _) in COMMANDS.items())
-    return (
-        "usage: s3target COMMAND [OPTIONS] ...\n\nS3 without boto3.\n\n"
-        f"{commands}\n\n"
-        "s3target COMMAND --help tells more, with examples. s3target --version tells the version.\n"
-        "exit status: 0 done, 1 failed, 2 wrong usage, 3 some of many failed, 130 interrupted"
-    )
 
 
 def _unknown(name: str) -> int:

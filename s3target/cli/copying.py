@@ -57,7 +57,6 @@ def _copy(client: Client, output: Output, options: argparse.Namespace, verb: str
 
 
 def _fault(options: argparse.Namespace, move: bool, sources: list[Place], destination: Place) -> str:
-    """What is wrong with the usage, if anything is."""
     if not sources:
         return "there is a source and a destination to be named"
     if isinstance(destination, Stdio) and (len(sources) > 1 or options.recursive or move):
@@ -84,8 +83,6 @@ def _is_folder(place: Place) -> bool:
 
 
 class _Plan:
-    """What sources come to."""
-
     def __init__(self, client: Client, destination: Place, options: argparse.Namespace) -> None:
         self._client, self._destination = client, destination
         self._recursive, self._raw = options.recursive, options.raw

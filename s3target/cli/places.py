@@ -107,7 +107,6 @@ def excluded(patterns: Iterable[str]) -> Callable[[str], bool]:
 
 
 def nothing(path: S3Path) -> NoSuchKey:
-    """The error of a pattern or folder that names nothing."""
     return NoSuchKey(404, "NoSuchKey", "there is nothing", bucket=path.bucket, key=path.key)
 
 
@@ -118,14 +117,18 @@ class UnsafeName(ConfigError):
 def file_name(relative: str) -> str:
     """A key below a folder as the path of a file below a folder. UnsafeName if it is none, or leads elsewhere."""
     segments = relative.split("/")
-    if "\0" in relative:
-        raise UnsafeName(f"the key {relative!r} has a NUL, which no file name can have")
-    if relative.startswith("/") or re.match(r"[A-Za-z]:([\\/]|$)", relative):
-        raise UnsafeName(f"the key {relative!r} is an absolute path, which would lead out of the destination")
-    if ".." in segments:
-        raise UnsafeName(f"the key {relative!r} has '..' in it, which would lead out of the destination")
-    if "" in segments or "." in segments:
-        raise UnsafeName(f"the key {relative!r} has an empty or '.' segment; as a file it would be another name")
-    if os.sep != "/" and (os.sep in relative or ":" in relative):
-        raise UnsafeName(f"the key {relative!r} has {os.sep!r} or ':' in it, which file names here cannot have")
+    faults = {
+        "has a NUL, which no file name can have": "\0" in relative,
+        "is an absolute path, which would lead out of the destination": (
+            relative.startswith("/") or re.match(r"[A-Za-z]:([\\/]|$)", relative)
+        ),
+        "has '..' in it, which would lead out of the destination": ".." in segments,
+        "has an empty or '.' segment; as a file it would be another name": "" in segments or "." in segments,
+        f"has {os.sep!r} or ':' in it, which file names here cannot have": (
+            os.sep != "/" and (os.sep in relative or ":" in relative)
+        ),
+    }
+    for fault, found in faults.items():
+        if found:
+            raise UnsafeName(f"the key {relative!r} {fault}")
     return os.path.join(*segments)

@@ -142,7 +142,6 @@ def _facts(client: Client, path: S3Path, version_id: str | None) -> dict[str, An
 
 
 def _table(record: dict[str, Any]) -> Iterator[str]:
-    """The facts as lines."""
     for name, value in record.items():
         if name in ("bucket", "key") or value in (None, "", {}):
             continue

@@ -65,7 +65,6 @@ def sync(client: Client, output: Output, options: argparse.Namespace) -> None:
 
 
 def _fault(options: argparse.Namespace, source: Place, destination: Place) -> str:
-    """What is wrong with the usage, if anything is."""
     if isinstance(source, Stdio) or isinstance(destination, Stdio):
         return "sync is for folders; cp knows -"
     if not isinstance(source, S3Path) and not isinstance(destination, S3Path):

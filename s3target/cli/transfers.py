@@ -76,11 +76,10 @@ class Transfers:
                 run_all(attempts, 1 if alone else self._options.jobs, self._stop)
             except KeyboardInterrupt:
                 self._stop.set()
-                _wait_for_workers(_LAST_WAIT)
+                _wait_for_workers()
                 raise
 
     def _attempt(self, job: Job, bar: Bar | None, alone: bool) -> None:
-        """One job, and what came of it."""
         with self._output.attempt(f"{self._verb} {job.source}", unless=self._stop):
             if job.fault:
                 raise job.fault
@@ -127,8 +126,8 @@ class Transfers:
         return isinstance(destination, LocalPath) and os.path.lexists(destination.path)
 
 
-def _wait_for_workers(seconds: float) -> None:
-    end = time.monotonic() + seconds
+def _wait_for_workers() -> None:
+    end = time.monotonic() + _LAST_WAIT
     for thread in threading.enumerate():
         if thread.daemon and thread.name.startswith("s3target-"):
             thread.join(max(0.0, end - time.monotonic()))

@@ -107,7 +107,6 @@ def _other_style(patient: Patient, host: str) -> str:
 
 
 def reach(patient: Patient) -> Finding:
-    """TCP."""
     proxy, origin = proxy_of(patient), patient.location.origin
     host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
     what = "the proxy" if proxy else "the store"

@@ -69,7 +69,7 @@ def demo(output: Output, options: argparse.Namespace) -> int:
         print("SeaweedFS is stopped, and its data are gone.")
         return status
     bucket = options.bucket or _BUCKET
-    with _environment(_of_your_store(options.endpoint_url)), _folder(S3Client().s3, bucket, options.keep) as base:
+    with _your_store(options.endpoint_url), _folder(S3Client().s3, bucket, options.keep) as base:
         return run_pipeline(base)
 
 
@@ -95,18 +95,18 @@ def _own_server() -> Iterator[None]:
             yield
 
 
-def _of_your_store(endpoint_url: str | None) -> dict[str, str]:
+@contextlib.contextmanager
+def _your_store(endpoint_url: str | None) -> Iterator[None]:
     from ..luigi.config import section
 
-    if not endpoint_url:
-        return {}
     configured = section().get("endpoint_url")
-    if configured and endpoint_url != configured:
+    if endpoint_url and configured and endpoint_url != configured:
         raise ConfigError(
             f"endpoint_url = {configured} in [s3] of your Luigi configuration wins over --endpoint-url {endpoint_url}; "
             "leave out one of them"
         )
-    return {"AWS_ENDPOINT_URL_S3": endpoint_url}
+    with _environment({"AWS_ENDPOINT_URL_S3": endpoint_url} if endpoint_url else {}):
+        yield
 
 
 @contextlib.contextmanager

@@ -154,7 +154,8 @@ def human_size(count: float) -> str:
 
 
 def human_time(seconds: float) -> str:
-    """A span of time: "45 s", "12 min", "3 h", "8 days"."""
+    """A span of time: "45 s", "12 min", "3 h", "8 days"; "0 s" of one that is negative."""
+    seconds = max(0.0, seconds)
     for limit, length, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / length:.0f} {unit}"

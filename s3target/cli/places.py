@@ -85,10 +85,10 @@ def matching(client: Client, pattern: S3Path) -> Iterator[ObjectInfo]:
         yield from (page.objects[number] for number, name in enumerate(names) if fits(name))
 
 
-def select(client: Client, path: S3Path, *, recursive: bool, raw: bool = False) -> Iterator[ObjectInfo]:
-    """The objects that an argument names: those of a pattern, all below a folder, or the one of this very key.
+def select(client: Client, path: S3Path, raw: bool = False) -> Iterator[ObjectInfo]:
+    """The objects that an argument names: those of a pattern, or the one of this very key and all below it.
 
-    raw: wildcards are characters like any other. recursive: the object of this very key, and all below it.
+    raw: wildcards are characters like any other.
     """
     if is_pattern(path, raw):
         yield from matching(client, path)
@@ -96,8 +96,7 @@ def select(client: Client, path: S3Path, *, recursive: bool, raw: bool = False) 
     single = None if path.is_root or path.key.endswith("/") else FileSystem(client).info(path)
     if single is not None:
         yield single
-    if recursive:
-        yield from FileSystem(client).list(path)
+    yield from FileSystem(client).list(path)
 
 
 def excluded(patterns: Iterable[str]) -> Callable[[str], bool]:

@@ -78,7 +78,7 @@ def du(client: Client, output: Output, options: argparse.Namespace) -> None:
     """
     for path in options.paths:
         with output.attempt():
-            sizes = [entry.size for entry in select(client, path, recursive=True, raw=options.raw)]
+            sizes = [entry.size for entry in select(client, path, options.raw)]
             if not sizes and not path.is_root:
                 raise nothing(path)
             size = human_size(sum(sizes)) if options.human_readable else str(sum(sizes))

@@ -54,7 +54,7 @@ def _doomed(client: Client, path: S3Path, options: argparse.Namespace) -> Iterat
         marker = path.key.removesuffix("/") + FOLDER_MARKER
         if FileSystem(client).info(S3Path(path.bucket, marker)):
             yield marker
-    for entry in select(client, path, recursive=options.recursive, raw=options.raw):
+    for entry in select(client, path, options.raw):
         yield entry.key
 
 
@@ -170,7 +170,7 @@ def uploads(client: Client, output: Output, options: argparse.Namespace) -> None
         url = f"s3://{bucket}/{upload.key}"
         record = {"url": url, "upload_id": upload.upload_id, "initiated": upload.initiated.isoformat()}
         if options.action == "ls":
-            age = human_time(max(0.0, time.time() - upload.initiated.timestamp()))
+            age = human_time(time.time() - upload.initiated.timestamp())
             text = f"{moment(upload.initiated)} {age:>8} {url} {upload.upload_id}"
             output.tell(text, {"type": "upload", **record})
             continue
@@ -180,9 +180,9 @@ def uploads(client: Client, output: Output, options: argparse.Namespace) -> None
             output.did(f"abort {url} {upload.upload_id}", record)
 
 
-def pending(client: Client, path: S3Path, age: float = 0, now: float | None = None) -> Iterator[Upload]:
+def pending(client: Client, path: S3Path, age: float = 0) -> Iterator[Upload]:
     """The uploads below a prefix that were begun at least `age` seconds ago, page by page."""
-    before = (time.time() if now is None else now) - age
+    before = time.time() - age
     try:
         page = client.call(ListMultipartUploads(path.bucket, path.key))
     except NoSuchUpload:  # so rclone says that there is none

@@ -70,7 +70,7 @@ def keys(patient: Patient) -> Finding:
         return Finding("ok", "credentials", "none: requests go unsigned, as was asked for")
     left = "they do not expire"
     if credentials.expires_at is not None:
-        left = f"good for {human_time(max(0.0, credentials.expires_at - patient.clock()))}"
+        left = f"good for {human_time(credentials.expires_at - patient.clock())}"
     text = f"access key id {credentials.access_key_id} by {credentials.source or 'a provider'}; {left}"
     return Finding("ok", "credentials", text)
 

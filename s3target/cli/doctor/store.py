@@ -195,7 +195,7 @@ def orphans(patient: Patient) -> Finding:
     if not found:
         return Finding("ok", "uploads", "none is unfinished")
     oldest = max(time.time() - upload.initiated.timestamp() for upload in found)
-    text = f"{len(found)} unfinished, the oldest for {human_time(max(0.0, oldest))}; their parts are stored and billed"
+    text = f"{len(found)} unfinished, the oldest for {human_time(oldest)}; their parts are stored and billed"
     remedy = f"s3target uploads abort --older-than 1d {path}" if oldest > _DAY else ""
     return Finding("note", "uploads", text, remedy)
 

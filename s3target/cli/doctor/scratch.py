@@ -3,7 +3,6 @@ happens."""
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,6 +11,7 @@ from functools import partial
 from ...client import Client
 from ...errors import AccessDenied, PreconditionFailed, S3Error, ServiceError
 from ...filesystem import FileSystem, S3Path
+from ...logs import getLogger
 from ...protocol.messages import BytesBody
 from ...protocol.operations.listing import ListObjectsV2
 from ...protocol.operations.multipart import UploadPart
@@ -28,7 +28,7 @@ from ...transfer.multipart import MultipartUpload, declared_checksum
 from ...transfer.reader import Reader
 from .finding import Finding, Patient
 
-_log = logging.getLogger("s3target.cli")
+_log = getLogger("s3target.cli")
 _CONTENT = bytes(range(256)) * 4
 _UNKNOWN = (400, 405, 501)
 

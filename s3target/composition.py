@@ -6,7 +6,6 @@ targets share one pool of connections and one set of credentials, and metadata s
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -19,14 +18,12 @@ from .errors import ConfigError
 from .protocol.endpoint import Endpoint, sts_endpoint
 from .protocol.identity import Credentials
 from .protocol.operations.base import Fixed, Locator
-from .protocol.operations.sts import AssumeRole
 from .retry import RetryPolicy
 from .settings import Settings, resolve
 from .stores import STORES, UNKNOWN
 from .transport import HttpTransport, TransportOptions, environment_proxies
 from .value import replace
 
-_log = logging.getLogger("s3target.composition")
 _OTHER_VARIABLES = ("HOME", "REQUESTS_CA_BUNDLE", "REQUEST_METHOD")
 _shared: dict[object, Client] = {}
 _shared_lock = threading.Lock()
@@ -200,6 +197,8 @@ def _credentials(settings: Settings, environ: Mapping[str, str], profiles: Profi
     )
     if not settings["aws_role_arn"]:
         return base
+    from .protocol.operations.sts import AssumeRole
+
     role = AssumeRole(
         settings["aws_role_arn"],
         settings["aws_role_session_name"] or "s3target",

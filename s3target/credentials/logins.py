@@ -9,20 +9,19 @@ https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sign-in.html
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadResponse, ConfigError, CredentialsError, S3Error, ServiceError
+from ..logs import getLogger
 from ..protocol.encoding import parse_timestamp
 from ..protocol.endpoint import Location, partition_of
 from ..protocol.identity import Credentials
 from ..protocol.messages import Origin
 from ..protocol.operations.base import Fixed
-from ..protocol.operations.metadata import json_object
-from ..value import replace
+from ..value import NamedTuple, replace
 from .profiles import expanded, read_text, stamp_of
 from .provider import Passed, Provider, Sources
 
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
 def read_token(path: str, advice: str) -> dict[str, Any]:
     """The content of the file. CredentialsError, ending in the advice, if it is not there or not understood."""
+    from ..protocol.operations.metadata import json_object
+
     if stamp_of(path) is None:
         raise CredentialsError(f"there is no {path}; {advice}")
     try:
@@ -96,7 +97,7 @@ class Login(Provider):
         return f"{folder}/{hashlib.sha256(session.encode()).hexdigest()}.json"
 
 
-_log = logging.getLogger("s3target.credentials")
+_log = getLogger("s3target.credentials")
 
 _NEEDED = ("sso_start_url", "sso_region", "sso_role_name", "sso_account_id")
 _RENEW_BEFORE = 900.0

@@ -9,18 +9,18 @@ when 5 are left, one of 2 seconds after the first second. So keys are never fetc
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import RefreshFailed, S3Error
+from ..logs import getLogger
 from ..protocol.identity import Credentials
 from ..transport.fork import renew_in_children
 from .provider import CannotRenew, failure
 
-_log = logging.getLogger("s3target.credentials")
+_log = getLogger("s3target.credentials")
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at whether the source of the keys, a file for instance, is another by now."""

@@ -10,10 +10,10 @@ https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...errors import BadResponse, NoCredentials
-from ...value import dataclass, field
+from ...value import NamedTuple, dataclass, field
 from ..encoding import parse_timestamp, percent_encode
 from ..identity import Credentials
 from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response

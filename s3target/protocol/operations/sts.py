@@ -5,10 +5,8 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ...errors import BadResponse
-from ...value import dataclass, field
+from ...value import NamedTuple, dataclass, field
 from ..encoding import parse_timestamp, query_string
 from ..identity import Credentials
 from ..messages import BytesBody, Query, Request, Response

@@ -143,18 +143,22 @@ class FileSystem:
 
     def isdir(self, path: S3Path) -> bool:
         """Whether something lies below path, or a marker stands for it."""
-        if path.is_root:
-            return True
+        return path.is_root or any(True for _ in self._signs(path))
+
+    def _signs(self, path: S3Path) -> Iterator[ObjectInfo]:
+        """What shows that path is a directory: some entries below it, its marker. Each is asked for when needed."""
         name = path.key.removesuffix("/")
         # Without a delimiter: to SeaweedFS a common prefix is a folder, which stays when all that was in it is removed.
         page = self.client.call(ListObjectsV2(path.bucket, name, max_keys=_PROBE))
-        if _shows_directory(page, name):
-            return True
-        if page.next_token is None:
-            return False
-        # Siblings fill the page: ask for what is below, and for the marker, by name.
-        below = self.client.call(ListObjectsV2(path.bucket, f"{name}/", max_keys=1))
-        return bool(below.objects) or self.info(S3Path(path.bucket, name + FOLDER_MARKER)) is not None
+        for entry in page.objects:
+            if entry.key.startswith(path.below) or entry.key == name + FOLDER_MARKER:
+                yield entry
+        if page.next_token is not None:
+            # Siblings fill the page: ask for what is below, and for the marker, by name.
+            yield from self.client.call(ListObjectsV2(path.bucket, path.below, max_keys=_PROBE)).objects
+            marker = self.info(S3Path(path.bucket, name + FOLDER_MARKER))
+            if marker is not None:
+                yield marker
 
     def list(self, path: S3Path, window: Window | None = None) -> Generator[ObjectInfo, None, None]:
         """All objects below path, in the store's order."""
@@ -163,7 +167,7 @@ class FileSystem:
                 if window is None or entry.last_modified in window:
                     yield entry
 
-    def keys(self, path: S3Path) -> Iterator[str]:
+    def keys(self, path: S3Path) -> Generator[str, None, None]:
         """The keys of all objects below path: faster than list()."""
         for page in self.pages(path.bucket, path.below):
             yield from page.objects.keys
@@ -193,11 +197,11 @@ class FileSystem:
     def remove_directory(self, path: S3Path, progress: Progress | None = None) -> int:
         """Remove all objects below path, and its markers; the number of keys removed.
 
-        All are tried. PartialFailure names those that the store would not remove. progress: called with (keys tried,
-        None).
+        All objects are tried. PartialFailure names those that the store would not remove. progress: called with (keys
+        tried, None).
         """
-        with closing(self._doomed(path)) as keys:
-            return self._remove_keys(path, keys, Meter(progress))
+        with closing(self.keys(path)) as keys:
+            return self._remove_keys(path, keys, Meter(progress)) + self._remove_signs(path)
 
     def _remove_keys(self, path: S3Path, keys: Iterable[str], meter: Meter) -> int:
         failures: list[tuple[str, str, str]] = []
@@ -210,11 +214,21 @@ class FileSystem:
             raise PartialFailure(f"{len(failures)} of {removed + len(failures)} keys below {path} remain", failures)
         return removed
 
-    def _doomed(self, path: S3Path) -> Generator[str, None, None]:
-        marker = path.key.removesuffix("/") + FOLDER_MARKER
-        if self.info(S3Path(path.bucket, marker)):
-            yield marker
-        yield from self.keys(path)
+    def _remove_signs(self, path: S3Path) -> int:
+        """Of a directory whose keys are removed: its Hadoop marker, and folders. The number of markers.
+
+        JuiceFS keeps the folders that a batch of removals has emptied, and lists them.
+        """
+        left = list(self._signs(path))
+        if any(_is_folder(entry) for entry in left):
+            with closing(self.list(path)) as entries:
+                folders = (S3Path(*entry[:2]) for entry in entries if _is_folder(entry))
+                run_all((partial(self.remove, folder) for folder in folders), threads=4)
+        marker = S3Path(path.bucket, path.key.removesuffix("/") + FOLDER_MARKER)
+        if not any(entry.key == marker.key for entry in left):
+            return 0
+        self.remove(marker)
+        return 1
 
     def copy(
         self, source: S3Path, destination: S3Path, options: TransferOptions, listed: ObjectInfo | None = None
@@ -265,14 +279,12 @@ class FileSystem:
         with closing(self.list(source)) as listed:
             entries = (entry for entry in listed if not (entry.key in markers and entry.size))
             self._copy_entries(_noting(entries, seen), source, destination, options)
-        marker = source.key.removesuffix("/") + FOLDER_MARKER
-        if self.info(S3Path(source.bucket, marker)):
-            seen.append(marker)
-        return self._remove_keys(source, seen, Meter(None))
+        return self._remove_keys(source, seen, Meter(None)) + self._remove_signs(source)
 
 
-def _shows_directory(page: ListPage, name: str) -> bool:
-    return any(entry.key.startswith(f"{name}/") or entry.key == name + FOLDER_MARKER for entry in page.objects)
+def _is_folder(entry: ObjectInfo) -> bool:
+    """Whether it is no object, but shown as if it were one."""
+    return entry.key.endswith("/") and not entry.e_tag
 
 
 def _noting(entries: Iterable[ObjectInfo], seen: list[str]) -> Iterator[ObjectInfo]:

@@ -10,6 +10,7 @@ import pytest
 
 from s3target import BadResponse, ConfigError, PreconditionFailed, ServerFault, ServiceError
 from servers.ceph import ceph_store
+from servers.juicefs import juicefs_store
 from servers.moto import moto_store
 from servers.rclone import rclone_store
 from servers.store import Store
@@ -23,8 +24,9 @@ STARTS: dict[str, Callable[[Authority | None], AbstractContextManager[Store]]] =
     "rclone": rclone_store,
     "ceph": ceph_store,
     "swift": swift_store,
+    "juicefs": juicefs_store,
 }
-MORE = ("rclone-tls", "ceph", "ceph-tls", "swift", "swift-tls")
+MORE = ("rclone-tls", "ceph", "ceph-tls", "swift", "swift-tls", "juicefs", "juicefs-tls")
 """Left out unless asked for by -m more_stores: what is no Python package, or would take too long."""
 PLAIN = tuple(STARTS)
 TLS = tuple(f"{kind}-tls" for kind in STARTS)
@@ -49,6 +51,7 @@ class Refusal(NamedTuple):
 
 _UNKEPT = Refusal(ConfigError, "does not keep conditions")
 _FILE_SYSTEM = Refusal(ServerFault, "500 InternalError")
+_FOLDER = Refusal(ServiceError, "409 XMinioObjectExistsAsDirectory")
 LACKS: dict[str, dict[str, Refusal]] = {
     "rclone": {
         "conditional writes": _UNKEPT,
@@ -64,6 +67,13 @@ LACKS: dict[str, dict[str, Refusal]] = {
     "swift": {
         "conditional writes": _UNKEPT,
         "tags": Refusal(ServerFault, "501 NotImplemented: Object tagging is not supported"),
+    },
+    "juicefs": {
+        "conditional writes": _UNKEPT,
+        "identity": Refusal(ServiceError, "400 InvalidParameterValue: Unsupported action"),
+        # A marker is a folder, which holds no bytes.
+        "an object beside a directory": _FOLDER,
+        "markers": _FOLDER,
     },
 }
 """By the kind of the store and the capability that a test needs."""

@@ -103,7 +103,9 @@ def test_many_siblings_hide_no_directory(
     """Names that begin with its own and sort before it fill the first page; then it is asked for by name."""
     if store.kind == "rclone" and there == ["dir/"]:
         isdir = False  # to it an empty folder, which it does not list
-    fill(files, bucket, [*(f"dir{sign}{number}" for sign in "!x" for number in range(40)), *there])
+    fill(files, bucket, [f"dir{sign}{number}" for sign in "!x" for number in range(40)])
+    for key in there:
+        files.write(S3Path(bucket, key), b"")
     counting = count(files.client)
     assert files.isdir(S3Path(bucket, "dir")) is isdir
     assert len(counting.sent) <= 3
@@ -133,7 +135,7 @@ def test_thousands_of_objects_are_listed_and_removed_by_pages(files: FileSystem,
     assert {entry.size for entry in entries} == {len("many/a/0000"), len("many/b/0000 +%")}
     counting.sent.clear()
     assert files.remove_directory(S3Path(bucket, "many/a")) == 1500
-    assert counting.methods() == {"HEAD": 1, "GET": 2, "POST": 2}
+    assert counting.methods() == {"GET": 3, "POST": 2}
     assert keys_below(files, bucket) == others
 
 

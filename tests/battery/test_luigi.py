@@ -155,7 +155,7 @@ class Copied(luigi.Task):
             file.write(ROW)
 
 
-@over("moto", "seaweedfs-tls", "rclone", "ceph-tls", "swift-tls")
+@over("moto", "seaweedfs-tls", "rclone", "ceph-tls", "swift-tls", "juicefs-tls")
 def test_luigi_runs_tasks_over_it(store: Store, bucket: str) -> None:
     """Two tasks, scheduled locally; done again, they are complete."""
     tasks = [Copied(path=f"s3://{bucket}/{name}", settings=settings_for(store)) for name in "ab"]

@@ -83,6 +83,7 @@ def test_a_deleted_object_is_gone(store: Store, client: Client, bucket: str) -> 
     assert request(store, "GET", f"/{bucket}/k").status == 404
 
 
+@over(*but("juicefs"))  # which does not keep Content-Language
 def test_what_describes_an_object_stays_with_it(client: Client, bucket: str) -> None:
     """Content type, other headers and metadata, with the blanks inside of their values."""
     put(
@@ -103,6 +104,7 @@ def test_what_describes_an_object_stays_with_it(client: Client, bucket: str) -> 
     assert info.metadata == {"plain": "value", "with-capitals": "two  blanks", "plus": "a+b=c&d%20"}
 
 
+@over(*but("juicefs"))  # which does not keep it
 def test_a_content_encoding_is_kept_as_it_was_given(client: Client, bucket: str) -> None:
     """Nothing of ours (aws-chunked) is added, and nothing is unpacked on the way back."""
     put(client, bucket, "k", b"\x1f\x8b pretended", ContentEncoding="gzip")
@@ -219,7 +221,7 @@ def test_a_copy_of_nothing_is_refused(client: Client, bucket: str) -> None:
         client.call(HeadObject(bucket, "to"))
 
 
-@over(*but("rclone"))  # which knows no versions: it refuses to turn them on (501)
+@over(*but("rclone", "juicefs"))  # which know no versions: they refuse to turn them on (501)
 def test_versions_are_read_copied_and_deleted_by_their_ids(store: Store, client: Client, bucket: str) -> None:
     """In a bucket that keeps versions the older ones stay in reach."""
     enable = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"

@@ -64,19 +64,19 @@ def test_a_missing_bucket_is_told_by_name(client: Client) -> None:
         check_missing(client, operation, kind)
 
 
-@over("moto", "rclone", "ceph", "swift")
+@over("moto", "rclone", "ceph", "swift", "juicefs")
 def test_a_put_into_a_missing_bucket_is_refused(client: Client) -> None:
     """As by AWS; SeaweedFS makes the bucket."""
     check_missing(client, PutObject(NOWHERE, "k", BytesBody(b"x")), NoSuchBucket)
 
 
-@over("ceph", "ceph-tls", "swift", "swift-tls", "rclone")
+@over("ceph", "ceph-tls", "swift", "swift-tls", "rclone", "juicefs")
 @pytest.mark.parametrize("wrong", ["aws_secret_access_key", "aws_access_key_id"])
 def test_wrong_keys_are_denied_by_every_store(store: Store, bucket: str, wrong: str) -> None:
     """In the words of each: Ceph does not tell the key from the secret, Swift takes every key for a wrong secret."""
     told = {"ceph": "AccessDenied", "swift": "SignatureDoesNotMatch"}
     if wrong == "aws_secret_access_key":
-        told["rclone"] = "SignatureDoesNotMatch"
+        told |= dict.fromkeys(("rclone", "juicefs"), "SignatureDoesNotMatch")
     with client_of(store, **{wrong: "AKIDUNKNOWN000000000"}) as client, pytest.raises(AccessDenied) as caught:
         client.call(PutObject(bucket, "k", BytesBody(b"x")))
     assert (caught.value.status, caught.value.code) == (403, told.get(store.kind, "InvalidAccessKeyId"))
@@ -112,7 +112,7 @@ def test_wrong_keys_are_denied_with_advice(
     assert request(store, "GET", f"/{bucket}/k").status == 404
 
 
-@over("seaweedfs", "ceph")
+@over("seaweedfs", "ceph", "juicefs")
 def test_anonymous_requests_are_denied_where_nobody_may_read(store: Store, bucket: str) -> None:
     """They go unsigned because somebody asked for it, and the store refuses them."""
     with connect(endpoint_url=store.endpoint_url, anonymous=True) as client:

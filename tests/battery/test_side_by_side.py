@@ -69,7 +69,7 @@ def test_of_many_first_writers_one_wins(files: FileSystem, bucket: str) -> None:
     assert read(files.client, bucket, "k") == str(winners[0]).encode()
 
 
-@over("seaweedfs", "ceph")
+@over("seaweedfs", "ceph", "juicefs")
 def test_threads_assume_a_role_once(store: Store, bucket: str) -> None:
     """All of them wait for the first one's keys."""
     role = {"aws_role_arn": store.role_arn, "sts_endpoint_url": store.sts_endpoint_url}

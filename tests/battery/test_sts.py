@@ -66,7 +66,7 @@ def test_work_is_done_under_a_role(store: Store, bucket: str) -> None:
     assert all(store.access_key_id not in headers["authorization"] for headers in noting.headers)
 
 
-@over("seaweedfs", "ceph")
+@over("seaweedfs", "ceph", "juicefs")
 def test_the_session_works_only_with_its_token(store: Store, bucket: str) -> None:
     """The store itself tells a session's keys from lasting ones."""
     with role_client(store) as client:

@@ -13,6 +13,8 @@ IMPOSSIBLE: dict[tuple[str, str], str] = {
     ("rclone", "dots"): _FILE_SYSTEM,
     ("rclone", "mkdir"): "an empty folder is not listed",
     ("rclone", "put, list, read under a role"): _NO_STS,
+    ("juicefs", "two slashes"): _FILE_SYSTEM,
+    ("juicefs", "dots"): _FILE_SYSTEM,
     ("swift", "put, list, read under a role"): _NO_STS,
     ("moto", "a wrong secret is told as such"): "it checks no signatures",
 }

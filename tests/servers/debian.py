@@ -1,4 +1,4 @@
-"""Servers of several programs that come as Debian packages: a folder for them all, gone with the block that uses it."""
+"""Servers of several programs or steps, most of them Debian packages: a folder for them all, gone with their block."""
 
 from __future__ import annotations
 

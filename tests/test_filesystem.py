@@ -1,0 +1,57 @@
+"""What a removal leaves behind on stores that are file systems: by script, as JuiceFS was seen to answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from s3target.filesystem import FileSystem, S3Path
+from s3target.transfer.plan import TransferOptions
+from scripted import Move, Scripted, client_for, reply
+
+ETAG = "&quot;9dd4e461268c8034f5c8564e155c67a6&quot;"
+
+
+def listing(*keys: str, more: bool = False) -> Move:
+    """Those that end in "/" are folders: JuiceFS lists them as if they were objects, without an ETag."""
+    entries = "".join(
+        f"<Contents><Key>{key}</Key><LastModified>2026-11-25T02:56:13.866Z</LastModified>"
+        f"<ETag>{'' if key.endswith('/') else ETAG}</ETag><Size>{0 if key.endswith('/') else 1}</Size></Contents>"
+        for key in keys
+    )
+    page = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{keys[-1]}</NextContinuationToken>" if more else ""
+    return reply(200, f"<ListBucketResult>{entries}{page}</ListBucketResult>".encode())
+
+
+REMOVED = reply(200, b"<DeleteResult/>")
+GONE = reply(204)
+ABSENT = reply(404)
+
+
+@pytest.mark.parametrize(
+    ("left", "then", "count"),
+    [
+        ([listing()], [], 2),
+        ([listing("d/e/")], [listing("d/e/", "d/f/"), GONE, GONE], 2),
+        ([listing("d_$folder$")], [GONE], 3),
+        ([listing("d/new", "d0")], [], 2),  # by somebody else, meanwhile
+        ([listing("d-1", more=True), listing("d/e/"), ABSENT], [listing("d/e/"), GONE], 2),
+        ([listing("d-1", more=True), listing(), reply(200, content_length="0")], [GONE], 3),
+    ],
+    ids=["nothing", "folders", "marker", "an arrival", "a folder behind siblings", "a marker behind siblings"],
+)
+def test_what_a_batch_of_removals_leaves_is_removed(left: list[Move], then: list[Move], count: int) -> None:
+    """Folders by themselves, as a batch does not take them; Hadoop's marker; nothing that others have made."""
+    transport = Scripted(listing("d/a", "d/e/f"), REMOVED, *left, *then)
+    assert FileSystem(client_for(transport)).remove_directory(S3Path("b", "d")) == count
+    assert not transport.script
+    removals = [line.split()[1] for line in transport.log if line.startswith("DELETE")]
+    folders = ["/b/d/e/", "/b/d/f/"][: len(removals)]
+    assert sorted(removals) == (["/b/d_%24folder%24"] if count == 3 else folders)
+
+
+def test_a_moved_directory_leaves_no_folder() -> None:
+    """Which would still be there to whoever asks for it."""
+    copied = reply(200, f"<CopyObjectResult><ETag>{ETAG}</ETag></CopyObjectResult>".encode())
+    transport = Scripted(listing("d/a"), copied, REMOVED, listing("d/"), listing("d/"), GONE)
+    assert FileSystem(client_for(transport)).move_directory(S3Path("b", "d"), S3Path("b", "to"), TransferOptions()) == 1
+    assert transport.log[-1] == "DELETE /b/d/ 204"

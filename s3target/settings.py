@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from .credentials import Profiles
@@ -123,12 +124,13 @@ SETTINGS: dict[str, Setting] = {
     "profile_name": Setting(_text, ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"), (), "default"),
     "anonymous": Setting(_boolean, default=False),
     "region_name": Setting(_text, ("AWS_DEFAULT_REGION", "AWS_REGION"), ("region",), "us-east-1"),
-    "endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), ("services.s3", "endpoint_url")),
-    "store": Setting(_choice(*STORES)),
-    "sts_endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"), ("services.sts", "endpoint_url")),
+    # In front of the two that it concerns.
     "ignore_configured_endpoint_urls": Setting(
         _boolean, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",), ("ignore_configured_endpoint_urls",), False
     ),
+    "endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), ("services.s3", "endpoint_url")),
+    "sts_endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"), ("services.sts", "endpoint_url")),
+    "store": Setting(_choice(*STORES)),
     "use_ssl": Setting(_boolean, default=True),
     "verify": Setting(_verify, ("AWS_CA_BUNDLE",), ("ca_bundle",), True, ("REQUESTS_CA_BUNDLE",)),
     "client_certificate": Setting(_path),
@@ -166,8 +168,6 @@ SETTINGS: dict[str, Setting] = {
     "tcp_keepalive": Setting(_boolean, ("BOTOCORE_TCP_KEEPALIVE",), ("tcp_keepalive",), False),
 }
 
-_CONFIGURED_URLS = ("endpoint_url", "sts_endpoint_url")
-_LEAVE_OUT = "leave it out: it is botocore's, and there is nothing like it here"
 _ADVICE = {
     "config": "give the settings of botocore's Config one by one: addressing_style=, max_attempts=, read_timeout= ...",
     "s3": "give what it holds one by one: addressing_style=, payload_signing_enabled= ...",
@@ -186,7 +186,7 @@ _ADVICE = {
             *("user_agent_appid", "inject_host_prefix", "disable_request_compression", "client_context_params"),
             *("request_min_compression_size_bytes", "sigv4a_signing_region_set", "account_id_endpoint_mode"),
         ),
-        _LEAVE_OUT,
+        "leave it out: it is botocore's, and there is nothing like it here",
     ),
 }
 _SECRET = {"aws_secret_access_key", "aws_session_token", "proxies"}
@@ -243,18 +243,18 @@ def resolve(
     """
     check_names(arguments)
     places = _Places(arguments, environ, profiles, origin or {})
-    found = {name: places.find(name) for name in SETTINGS if name not in _CONFIGURED_URLS}
-    places.closed = found["ignore_configured_endpoint_urls"][0]
-    found |= {name: places.find(name) for name in _CONFIGURED_URLS}
-    values = {name: found[name][0] for name in SETTINGS}
-    sources = {name: found[name][1] for name in SETTINGS}
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name in SETTINGS:
+        arguments_only = name.endswith("endpoint_url") and values["ignore_configured_endpoint_urls"]
+        values[name], sources[name] = places.find(name, arguments_only)
     mode = values["defaults_mode"]
     if mode != "legacy":
         for name, value in (("us_east_1_regional_endpoint", "regional"), ("connect_timeout", _MODE_TIMEOUTS[mode])):
             if sources[name] == "default":
                 values[name], sources[name] = value, f"defaults_mode {mode} ({sources['defaults_mode']})"
     _apply_store(values, sources)
-    return Settings(values, sources, frozenset(name for name in found if sources[name] == places.origin(name)))
+    return Settings(values, sources, frozenset(name for name in SETTINGS if sources[name] == places.origin(name)))
 
 
 def _apply_store(values: dict[str, Any], sources: dict[str, str]) -> None:
@@ -271,16 +271,10 @@ def _apply_store(values: dict[str, Any], sources: dict[str, str]) -> None:
 
 
 class _Places:
-    """Where a setting may stand. closed: endpoint urls count from arguments alone."""
-
-    closed = False
+    """Where a setting may stand."""
 
     def __init__(
-        self,
-        arguments: Mapping[str, Any],
-        environ: Mapping[str, str],
-        profiles: Profiles,
-        origin: Mapping[str, str],
+        self, arguments: Mapping[str, Any], environ: Mapping[str, str], profiles: Profiles, origin: Mapping[str, str]
     ) -> None:
         self._arguments, self._environ, self._profiles, self._origin = arguments, environ, profiles, origin
         self._profile = profiles.get(self.find("profile_name")[0])
@@ -288,9 +282,9 @@ class _Places:
     def origin(self, name: str) -> str:
         return self._origin.get(name, "argument")
 
-    def find(self, name: str) -> tuple[Any, str]:
+    def find(self, name: str, arguments_only: bool = False) -> tuple[Any, str]:
         """The value of the nearest place that has one, and that place."""
-        for value, source, read in self._candidates(name, SETTINGS[name]):
+        for value, source, read in islice(self._candidates(name, SETTINGS[name]), 1 if arguments_only else None):
             given = value.strip() if isinstance(value, str) else value
             if given is not None and given != "":
                 return read(name if source == "argument" else f"{name} ({source})", given), source
@@ -298,8 +292,6 @@ class _Places:
 
     def _candidates(self, name: str, setting: Setting) -> Iterator[tuple[Any, str, Callable[[str, Any], Any]]]:
         yield self._arguments.get(name), self.origin(name), setting.read
-        if self.closed and name in _CONFIGURED_URLS:
-            return
         read = _AS_AWS_READS.get(setting.read, setting.read)
         for variable in setting.variables:
             yield self._environ.get(variable), variable, read
@@ -314,8 +306,10 @@ class _Places:
         profile = self._profile
         if block == "services":
             chosen = profile.text("services")
-            section = self._profiles.section("services", chosen) if chosen else profile
-            return (section.block(inner).get("endpoint_url"), section.source(inner)) if chosen else (None, "")
+            if not chosen:
+                return None, ""
+            section = self._profiles.section("services", chosen)
+            return section.block(inner).get("endpoint_url"), section.source(inner)
         if block:
             return profile.block(block).get(inner), f"{profile.source(block)}, {block} block"
         return profile.text(inner), profile.source(inner)

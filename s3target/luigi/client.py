@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from luigi.target import FileAlreadyExists, FileSystem, MissingParentDirectory
+from luigi.target import FileAlreadyExists, FileSystem, FileSystemException, MissingParentDirectory
 
 from .. import filesystem, globs
 from ..client import Client
@@ -27,18 +27,17 @@ from ..transfer.download import download
 from ..transfer.plan import TransferOptions
 from ..transfer.reader import ReaderOptions, open_reader
 from ..transfer.upload import upload
-from .config import ORIGIN, section
-from .errors import DeprecatedBotoClientException, FileNotFoundException, InvalidDeleteException
-from .key import S3Key
-from .options import check_deprecated, check_read_options, check_settings, check_write_options
-from .screens import progress_of
+from .key import FileNotFoundException, S3Key
+from .options import ORIGIN, check_deprecated, check_read_options, check_settings, check_write_options, section
+from .screens import note_client, progress_of
 from .snapshot import changing, known, writing
-from .statistics import note_client
-
-__all__ = ["DeprecatedBotoClientException", "FileNotFoundException", "InvalidDeleteException", "S3Client", "S3Key"]
 
 logger = logging.getLogger("s3target.luigi")
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
+
+class InvalidDeleteException(FileSystemException):
+    """What was to be removed must not be: the root of a bucket, or a directory without recursive=True."""
 
 
 class S3Client(FileSystem):
@@ -67,8 +66,7 @@ class S3Client(FileSystem):
         self._check_deprecated_argument(**kwargs)
         check_settings(kwargs)
         keys = zip(_KEYS, (aws_access_key_id, aws_secret_access_key, aws_session_token), strict=True)
-        given = {name: value for name, value in kwargs.items() if value not in (None, "")}
-        self._arguments = {**given, **{name: value for name, value in keys if value}}
+        self._arguments = {name: value for name, value in [*kwargs.items(), *keys] if value not in (None, "")}
         self._s3: Client | None = None
         self._set: Client | None = None
         self._directories: str | None = None

@@ -17,9 +17,8 @@ from ..protocol.operations.objects import GetObject, PutObject
 from ..protocol.options import UPLOAD
 from ..transfer.reader import ReaderOptions
 from .client import S3Client
-from .errors import FileNotFoundException
 from .files import AtomicS3File, ReadableS3File, StreamedS3File, check_vacant
-from .key import S3Key
+from .key import FileNotFoundException, S3Key
 from .options import DEPRECATED, check_write_options, for_reading
 from .screens import progress_of
 

@@ -18,7 +18,7 @@ from ..protocol.options import UPLOAD
 from ..transfer.reader import ReaderOptions
 from .client import S3Client
 from .files import AtomicS3File, ReadableS3File, StreamedS3File, check_vacant
-from .key import FileNotFoundException, S3Key
+from .key import S3Key
 from .options import DEPRECATED, check_write_options, for_reading
 from .screens import progress_of
 
@@ -146,7 +146,7 @@ class S3Target(FileSystemTarget):
         if mode == "w":
             return self.format.pipe_writer(self._writer())
         if mode == "r":
-            file = self._reader()
+            file = ReadableS3File(self._key(), for_program=_runs_program(self.format))
             return self._text(file) if type(self.format) is TextFormat else self.format.pipe_reader(file)
         raise ValueError(f"mode {mode!r} is not supported; use 'r' or 'w' (bytes need format=luigi.format.Nop)")
 
@@ -155,12 +155,6 @@ class S3Target(FileSystemTarget):
         text = io.TextIOWrapper(file, *self.format.args, **self.format.kwargs)
         text._CHUNK_SIZE = _TEXT_CHUNK  # type: ignore[attr-defined]
         return text
-
-    def _reader(self) -> ReadableS3File:
-        try:
-            return ReadableS3File(self._key(), for_program=_runs_program(self.format))
-        except FileNotFoundException:
-            raise FileNotFoundException(f"Could not find file at {self.path}") from None
 
     def _writer(self) -> AtomicS3File | StreamedS3File:
         if isinstance(self.fs, S3Client):  # that nothing can be written there is told before the work is done

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .luigi import install as install
     from .luigi.screens import log_statistics as log_statistics
     from .luigi.snapshot import prefetch as prefetch
-    from .luigi.task import BulkComplete as BulkComplete
+    from .luigi.target import BulkComplete as BulkComplete
 
 __version__ = "0.1.0"
 
@@ -39,7 +39,7 @@ _NAMES = {
     """,
     ".luigi.screens": "log_statistics",
     ".luigi.snapshot": "prefetch",
-    ".luigi.task": "BulkComplete",
+    ".luigi.target": "BulkComplete",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_HOMES)

@@ -1,8 +1,4 @@
-"""connect(): settings -> Client. The only place where the floors below are put together.
-
-One client per configuration: shared() hands the same client to all who ask with the same settings, so thousands of
-targets share one pool of connections and one set of credentials, and metadata services are asked once.
-"""
+"""connect(): settings -> Client. The only place where the floors below are put together."""
 
 from __future__ import annotations
 
@@ -49,10 +45,10 @@ def resolved(arguments: Mapping[str, Any], origin: Mapping[str, str] | None = No
 
 
 def shared(arguments: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Client:
-    """connect(), but the same client for the same configuration, as long as the process lives.
+    """connect(), but the same client for the same arguments and variables, as long as the process lives.
 
-    That is: the same arguments and the same variables. Settings in the AWS files are read once for each such client;
-    keys in them are looked after for as long as it is used, see credentials.Refreshing.
+    So thousands of targets share one pool of connections and one set of credentials. Settings in the AWS files are read
+    once for each such client; keys in them are looked after for as long as it is used, see credentials.Refreshing.
     """
     slot = _configuration(arguments)
     # setdefault is atomic: threads that come first together all get the same one, without a lock that a fork may catch.
@@ -61,15 +57,13 @@ def shared(arguments: Mapping[str, Any], origin: Mapping[str, str] | None = None
 
 def _configuration(arguments: Mapping[str, Any]) -> object:
     """All that decides what resolve() gives: the arguments, and the variables that hold settings."""
-    given = tuple(sorted((name, repr(value)) for name, value in arguments.items() if value is not None))
-    held = tuple(
-        sorted(
-            (name, value)
-            for name, value in os.environ.items()
-            if name.startswith(("AWS_", "BOTO")) or name.lower().endswith("_proxy") or name in _OTHER_VARIABLES
-        )
+    given = ((name, repr(value)) for name, value in arguments.items() if value is not None)
+    held = (
+        (name, value)
+        for name, value in os.environ.items()
+        if name.startswith(("AWS_", "BOTO")) or name.lower().endswith("_proxy") or name in _OTHER_VARIABLES
     )
-    return given, held
+    return frozenset(given), frozenset(held)
 
 
 def _composed(arguments: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Client:

@@ -16,8 +16,7 @@ from .client import InvalidDeleteException, S3Client
 from .files import AtomicS3File, ReadableS3File
 from .key import FileNotFoundException, S3Key
 from .options import DeprecatedBotoClientException
-from .target import S3EmrTarget, S3FlagTarget, S3Target
-from .task import S3EmrTask, S3FlagTask, S3PathTask
+from .target import S3EmrTarget, S3EmrTask, S3FlagTarget, S3FlagTask, S3PathTask, S3Target
 
 __all__ = [
     "AtomicS3File",

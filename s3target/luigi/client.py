@@ -1,4 +1,4 @@
-"""S3Client: the names, arguments and exceptions of luigi.contrib.s3 over filesystem.FileSystem, and nothing else.
+"""S3Client: the names, arguments and exceptions of luigi.contrib.s3 over filesystem.FileSystem.
 
 Beyond that module, exists() and listdir() understand globs, exists_many() and glob() ask for many at once, and what
 may take long takes progress=. What it writes and removes is told to the snapshots of prefetch().
@@ -134,8 +134,9 @@ class S3Client(FileSystem):
         return {path: bool(found.get(place, answers[place])) for path, place in places.items()}
 
     def glob(self, pattern: Any) -> Iterator[str]:
-        """Full paths of all that matches: objects, and directories with a "/" at their end; only these if the pattern
-        ends in one. "*", "?" and "[...]" match within one level. A path written like the pattern itself matches too.
+        """Full paths of all that matches: objects, and directories as "path/"; only these if the pattern ends in "/".
+
+        "*", "?" and "[...]" match within one level. A path written like the pattern itself matches too.
         """
         base = _base(pattern)
         yield from (base + name for name in globs.matches(self._files, parse_path(pattern)))
@@ -260,7 +261,7 @@ class S3Client(FileSystem):
         return count, size
 
     def _copy_file(self, source: S3Path, destination: S3Path, options: TransferOptions) -> int | None:
-        """The size of the object at source once it is copied; None if there is no object there."""
+        """The object's size; None if there is none."""
         if source.key.endswith("/") or source.is_root:
             return None
         try:
@@ -364,7 +365,7 @@ class S3Client(FileSystem):
 
 
 def _base(path: Any) -> str:
-    """Scheme and bucket as they were written, with a "/"."""
+    """Scheme and bucket as they were written."""
     text = path_text(path)
     scheme, _, rest = text.partition("://")
     return f"{scheme}://{rest.partition('/')[0]}/"

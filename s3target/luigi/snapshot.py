@@ -110,38 +110,26 @@ def known(client: Client, path: S3Path) -> bool | None:
     return next((answer for snapshot in _of(client) if (answer := snapshot.answer(path)) is not None), None)
 
 
-# Classes, not contextlib's generators: those cost as much as a signature, and this is around every write.
-class changing:
-    """Around what removes at path and below it, or makes things below it."""
+class changing:  # not contextlib's, which cost as much as a signature: this is around every write
+    """Around what removes at path and below it, or makes things below it. writes: makes an object at path."""
 
-    __slots__ = ("_client", "_path")
+    __slots__ = ("_client", "_path", "_writes")
 
-    def __init__(self, client: Client, path: S3Path) -> None:
-        self._client, self._path = client, path
+    def __init__(self, client: Client, path: S3Path, writes: bool = False) -> None:
+        self._client, self._path, self._writes = client, path, writes
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if _active:
-            self._tell(kind is None)
-
-    def _tell(self, done: bool) -> None:
         for snapshot in _of(self._client):
-            snapshot.forget(self._path)
-
-
-class writing(changing):
-    """Around what makes an object at path."""
-
-    __slots__ = ()
-
-    def _tell(self, done: bool) -> None:
-        for snapshot in _of(self._client):
-            if done:
+            if self._writes and kind is None:
                 snapshot.wrote(self._path)
-            else:  # it may be there all the same
+            else:  # what could not be written may be there all the same
                 snapshot.forget(self._path)
+
+
+writing = partial(changing, writes=True)
 
 
 def _doubt(*_: Any) -> None:

@@ -6,7 +6,6 @@ may take long takes progress=. What it writes and removes is told to the snapsho
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -32,7 +31,6 @@ from .options import ORIGIN, check_deprecated, check_read_options, check_setting
 from .screens import note_client, progress_of
 from .snapshot import changing, known, writing
 
-logger = logging.getLogger("s3target.luigi")
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
 
@@ -155,7 +153,6 @@ class S3Client(FileSystem):
         with changing(self.s3, place):
             if not (recursive and place.key.endswith("/")) and self._files.info(place):
                 self._files.remove(place)
-                logger.debug("removed %s", place)
                 return True
             if not self._files.isdir(place):
                 return False

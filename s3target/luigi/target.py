@@ -17,7 +17,6 @@ from ..errors import ConfigError
 from ..filesystem import parse_path, path_text
 from ..globs import is_glob
 from ..protocol.operations.objects import GetObject, PutObject
-from ..protocol.options import UPLOAD
 from ..transfer.reader import ReaderOptions
 from .client import S3Client
 from .files import AtomicS3File, ReadableS3File, StreamedS3File, check_vacant
@@ -28,7 +27,6 @@ from .screens import progress_of
 _FLAG = "_SUCCESS"
 _TEXT_CHUNK = 128 * 1024
 """Bytes decoded at a time; io's own 8 KiB are slower."""
-_OPTIONS = UPLOAD | {"part_size"}
 
 
 class S3Target(FileSystemTarget):
@@ -72,7 +70,7 @@ class S3Target(FileSystemTarget):
         if kwargs:
             # As with Luigi's own targets, those of boto 2 are in the way only of open("w").
             known = {name: value for name, value in kwargs.items() if name not in DEPRECATED}
-            check_write_options("S3Target", known, _OPTIONS)
+            check_write_options("S3Target", known)
         if upload not in ("at_close", "while_writing"):
             raise ConfigError(f'upload is "at_close" or "while_writing", not {upload!r}')
         self.format = get_default_format() if format is None else format

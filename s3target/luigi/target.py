@@ -93,20 +93,19 @@ class S3Target(FileSystemTarget):
         self._fs = client
 
     @property
-    def decisive_path(self) -> str:
+    def _decisive_path(self) -> str:
         """What is there if and only if this target is."""
         return f"{self.path}{self.flag}"
 
     @property
-    def is_told_by_listings(self) -> bool:
-        """Whether exists() is the existence of decisive_path, which its key in a listing shows."""
+    def _is_told_by_listings(self) -> bool:
         own_way = type(self).exists is not S3Target.exists or for_reading(self.s3_options)
         return not own_way and isinstance(self.fs, S3Client)
 
     def exists(self) -> bool:
         """Whether there is an object or a directory at the very path."""
-        client, path = self.fs, self.decisive_path
-        if self.s3_options and (options := for_reading(self.s3_options)):
+        client, path = self.fs, self._decisive_path
+        if options := for_reading(self.s3_options):
             return client.exists(path, **options)
         return client.exists_many([path])[path] if is_glob(parse_path(path)) else client.exists(path)
 
@@ -269,11 +268,11 @@ def _exist(targets: list[Any]) -> dict[int, bool]:
     clients: dict[int, list[S3Target]] = {}
     there: dict[int, bool] = {}
     for target in targets:
-        if isinstance(target, S3Target) and target.is_told_by_listings:
+        if isinstance(target, S3Target) and target._is_told_by_listings:
             clients.setdefault(id(target.fs.s3), []).append(target)
         else:
             there[id(target)] = bool(target.exists())
     for of_one in clients.values():
-        found = of_one[0].fs.exists_many({target.decisive_path for target in of_one})
-        there.update((id(target), found[target.decisive_path]) for target in of_one)
+        found = of_one[0].fs.exists_many({target._decisive_path for target in of_one})
+        there.update((id(target), found[target._decisive_path]) for target in of_one)
     return there

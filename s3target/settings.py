@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any, NamedTuple
 
 from .credentials import Profiles
@@ -284,14 +283,18 @@ class _Places:
 
     def find(self, name: str, arguments_only: bool = False) -> tuple[Any, str]:
         """The value of the nearest place that has one, and that place."""
-        for value, source, read in islice(self._candidates(name, SETTINGS[name]), 1 if arguments_only else None):
+        for value, source, read in self._candidates(name, SETTINGS[name], arguments_only):
             given = value.strip() if isinstance(value, str) else value
             if given is not None and given != "":
                 return read(name if source == "argument" else f"{name} ({source})", given), source
         return SETTINGS[name].default, "default"
 
-    def _candidates(self, name: str, setting: Setting) -> Iterator[tuple[Any, str, Callable[[str, Any], Any]]]:
+    def _candidates(
+        self, name: str, setting: Setting, arguments_only: bool
+    ) -> Iterator[tuple[Any, str, Callable[[str, Any], Any]]]:
         yield self._arguments.get(name), self.origin(name), setting.read
+        if arguments_only:
+            return
         read = _AS_AWS_READS.get(setting.read, setting.read)
         for variable in setting.variables:
             yield self._environ.get(variable), variable, read

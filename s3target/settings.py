@@ -1,9 +1,8 @@
 """Every setting of a client: its names, its type, where its value came from.
 
-Order of precedence, the same for all: argument, luigi.cfg (which counts as arguments that the caller did not give),
-environment variable, profile in the AWS files, built-in default. An empty value counts as none, wherever it stands.
-The table below is the only list of names; what is not in it is refused, naming the nearest known one. What the AWS
-variables and files hold is read as botocore reads it; arguments and luigi.cfg are read more kindly.
+Order of precedence, the same for all: argument, luigi.cfg, environment variable, profile in the AWS files, built-in
+default. An empty value counts as none, wherever it stands. What the AWS variables and files hold is read as botocore
+reads it; arguments and luigi.cfg are read more kindly.
 """
 
 from __future__ import annotations
@@ -193,8 +192,8 @@ _SECRET = {"aws_secret_access_key", "aws_session_token", "proxies"}
 
 @dataclass(frozen=True)
 class Settings:
-    """Resolved values by name, and for each the place it came from: "argument", what `origin` said, a variable's name,
-    a file with its section, or "default". given: those that came from an argument or luigi.cfg. Secrets are not shown.
+    """Values by name, and the sources they came from: "argument", what `origin` said, a variable's name, a file with
+    its section, or "default". given: the names of those that came from an argument or luigi.cfg.
     """
 
     values: Mapping[str, Any] = field(repr=False)
@@ -257,7 +256,6 @@ def resolve(
 
 
 def _apply_store(values: dict[str, Any], sources: dict[str, str]) -> None:
-    """Which store it is, if that was not said, and the defaults that go with it."""
     url = values["endpoint_url"]
     if values["store"] is None and (guess := guessed(url)):
         values["store"], sources["store"] = guess, "guessed by the host" if url else "default"
@@ -304,7 +302,6 @@ class _Places:
             yield self._environ.get(variable), variable, read
 
     def _in_profile(self, key: str) -> tuple[str | None, str]:
-        """The value of a key such as "region", "s3.addressing_style" or "services.s3", and its source."""
         block, _, inner = key.rpartition(".")
         profile = self._profile
         if block == "services":

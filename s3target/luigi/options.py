@@ -63,9 +63,8 @@ def check_settings(kwargs: ExtraArgs) -> None:
 def section() -> dict[str, Any]:
     """The settings in [s3] of luigi.cfg or luigi.toml, without what [DEFAULT] lends to all sections.
 
-    Values of luigi.cfg are text and are read by type in settings.py; those of luigi.toml come typed. ConfigError names
-    an unknown setting and the nearest known one. S3TARGET_SECTION names another section, for the demo's server, which
-    is no business of [s3]; worker processes inherit it.
+    Those of luigi.cfg are text. ConfigError names an unknown setting and the nearest known one. The variable
+    S3TARGET_SECTION names another section: the demo's server is no business of [s3].
     """
     config = configuration.get_config()
     name = os.environ.get("S3TARGET_SECTION") or "s3"
@@ -91,7 +90,7 @@ def _own_options(config: Any, section: str) -> list[str]:
 
 
 def _literal_options(config: Any, section: str) -> list[str]:
-    """What stands in the section itself, be it the same as in [DEFAULT]: a parser that knows no [DEFAULT] sees it."""
+    """What stands in the section itself, be it the same as in [DEFAULT]."""
     import io
     from configparser import RawConfigParser
 

@@ -85,7 +85,6 @@ def log_statistics() -> None:
 
 
 def _total() -> Statistics:
-    """What all Luigi clients of this process have sent and received so far."""
     clients = (reference() for reference in _clients.valuerefs())
     return sum((client.statistics for client in clients if client is not None), Statistics())
 

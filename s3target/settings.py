@@ -21,17 +21,15 @@ _log = logging.getLogger("s3target.settings")
 
 
 class Setting(NamedTuple):
-    """One row: how to read it, which variables and profile keys hold it, and the default.
+    """One row: how to read it, where it may stand besides arguments, the nearest first, and the default.
 
-    profile: keys of the profile; "s3.addressing_style" is one of its nested s3 block, "services.s3" the endpoint_url
-    of that service. late: variables that come after the profile.
+    places: variables are in capitals, the others keys of the profile: "s3.addressing_style" is one of its nested s3
+    block, "services.s3" the endpoint_url of that service.
     """
 
     read: Callable[[str, Any], Any]
-    variables: tuple[str, ...] = ()
-    profile: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     default: Any = None
-    late: tuple[str, ...] = ()
 
 
 def _text(name: str, value: Any) -> str:
@@ -119,51 +117,52 @@ SETTINGS: dict[str, Setting] = {
     "aws_role_external_id": Setting(_text),
     "aws_role_duration": Setting(_count),
     # botocore's own variable comes first here and for the region; the others are what all other SDKs read.
-    "profile_name": Setting(_text, ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"), (), "default"),
-    "anonymous": Setting(_boolean, default=False),
-    "region_name": Setting(_text, ("AWS_DEFAULT_REGION", "AWS_REGION"), ("region",), "us-east-1"),
+    "profile_name": Setting(_text, ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"), "default"),
+    "anonymous": Setting(_boolean, (), False),
+    "region_name": Setting(_text, ("AWS_DEFAULT_REGION", "AWS_REGION", "region"), "us-east-1"),
     # In front of the two that it concerns.
     "ignore_configured_endpoint_urls": Setting(
-        _boolean, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",), ("ignore_configured_endpoint_urls",), False
+        _boolean, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls"), False
     ),
-    "endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), ("services.s3", "endpoint_url")),
-    "sts_endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"), ("services.sts", "endpoint_url")),
+    "endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "services.s3", "endpoint_url")),
+    "sts_endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL", "services.sts", "endpoint_url")),
     "store": Setting(_choice(*STORES)),
-    "use_ssl": Setting(_boolean, default=True),
-    "verify": Setting(_verify, ("AWS_CA_BUNDLE",), ("ca_bundle",), True, ("REQUESTS_CA_BUNDLE",)),
+    "use_ssl": Setting(_boolean, (), True),
+    "verify": Setting(_verify, ("AWS_CA_BUNDLE", "ca_bundle", "REQUESTS_CA_BUNDLE"), True),
     "client_certificate": Setting(_path),
     "proxies": Setting(_proxies),
-    "addressing_style": Setting(_choice("auto", "virtual", "path"), (), ("s3.addressing_style",), "auto"),
-    "use_accelerate_endpoint": Setting(_boolean, (), ("s3.use_accelerate_endpoint",), False),
-    "use_dualstack_endpoint": Setting(_boolean, ("AWS_USE_DUALSTACK_ENDPOINT",), ("use_dualstack_endpoint",), False),
+    "addressing_style": Setting(_choice("auto", "virtual", "path"), ("s3.addressing_style",), "auto"),
+    "use_accelerate_endpoint": Setting(_boolean, ("s3.use_accelerate_endpoint",), False),
+    "use_dualstack_endpoint": Setting(_boolean, ("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"), False),
     # For S3 alone, not for STS, and only ever to turn it on.
-    "s3_use_dualstack_endpoint": Setting(_boolean, (), ("s3.use_dualstack_endpoint",), False),
-    "use_fips_endpoint": Setting(_boolean, ("AWS_USE_FIPS_ENDPOINT",), ("use_fips_endpoint",), False),
-    "use_arn_region": Setting(_boolean, ("AWS_S3_USE_ARN_REGION",), ("s3_use_arn_region", "s3.use_arn_region"), True),
+    "s3_use_dualstack_endpoint": Setting(_boolean, ("s3.use_dualstack_endpoint",), False),
+    "use_fips_endpoint": Setting(_boolean, ("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"), False),
+    "use_arn_region": Setting(_boolean, ("AWS_S3_USE_ARN_REGION", "s3_use_arn_region", "s3.use_arn_region"), True),
     "us_east_1_regional_endpoint": Setting(
         _REGIONAL,
-        ("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT",),
-        ("s3_us_east_1_regional_endpoint", "s3.us_east_1_regional_endpoint"),
+        (
+            "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT",
+            "s3_us_east_1_regional_endpoint",
+            "s3.us_east_1_regional_endpoint",
+        ),
         "legacy",
     ),
-    "sts_regional_endpoints": Setting(
-        _REGIONAL, ("AWS_STS_REGIONAL_ENDPOINTS",), ("sts_regional_endpoints",), "regional"
-    ),
-    "payload_signing_enabled": Setting(_boolean, (), ("s3.payload_signing_enabled",)),
+    "sts_regional_endpoints": Setting(_REGIONAL, ("AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints"), "regional"),
+    "payload_signing_enabled": Setting(_boolean, ("s3.payload_signing_enabled",)),
     "request_checksum_calculation": Setting(
-        _CHECKSUMS, ("AWS_REQUEST_CHECKSUM_CALCULATION",), ("request_checksum_calculation",), "when_supported"
+        _CHECKSUMS, ("AWS_REQUEST_CHECKSUM_CALCULATION", "request_checksum_calculation"), "when_supported"
     ),
     "response_checksum_validation": Setting(
-        _CHECKSUMS, ("AWS_RESPONSE_CHECKSUM_VALIDATION",), ("response_checksum_validation",), "when_supported"
+        _CHECKSUMS, ("AWS_RESPONSE_CHECKSUM_VALIDATION", "response_checksum_validation"), "when_supported"
     ),
-    "defaults_mode": Setting(_choice("legacy", *_MODE_TIMEOUTS), ("AWS_DEFAULTS_MODE",), ("defaults_mode",), "legacy"),
-    "retry_mode": Setting(_choice("standard", "legacy", "adaptive"), ("AWS_RETRY_MODE",), ("retry_mode",), "standard"),
-    "max_attempts": Setting(_count, ("AWS_MAX_ATTEMPTS",), ("max_attempts",), 6),
+    "defaults_mode": Setting(_choice("legacy", *_MODE_TIMEOUTS), ("AWS_DEFAULTS_MODE", "defaults_mode"), "legacy"),
+    "retry_mode": Setting(_choice("standard", "legacy", "adaptive"), ("AWS_RETRY_MODE", "retry_mode"), "standard"),
+    "max_attempts": Setting(_count, ("AWS_MAX_ATTEMPTS", "max_attempts"), 6),
     "deadline": Setting(_number),
-    "connect_timeout": Setting(_number, default=10.0),
-    "read_timeout": Setting(_number, default=60.0),
-    "max_pool_connections": Setting(_count, default=64),
-    "tcp_keepalive": Setting(_boolean, ("BOTOCORE_TCP_KEEPALIVE",), ("tcp_keepalive",), False),
+    "connect_timeout": Setting(_number, (), 10.0),
+    "read_timeout": Setting(_number, (), 60.0),
+    "max_pool_connections": Setting(_count, (), 64),
+    "tcp_keepalive": Setting(_boolean, ("BOTOCORE_TCP_KEEPALIVE", "tcp_keepalive"), False),
 }
 
 _ADVICE = {
@@ -294,12 +293,11 @@ class _Places:
         if arguments_only:
             return
         read = _AS_AWS_READS.get(setting.read, setting.read)
-        for variable in setting.variables:
-            yield self._environ.get(variable), variable, read
-        for key in setting.profile:
-            yield *self._in_profile(key), read
-        for variable in setting.late:
-            yield self._environ.get(variable), variable, read
+        for place in setting.places:
+            if place.isupper():
+                yield self._environ.get(place), place, read
+            else:
+                yield *self._in_profile(place), read
 
     def _in_profile(self, key: str) -> tuple[str | None, str]:
         block, _, inner = key.rpartition(".")

@@ -16,51 +16,32 @@ if TYPE_CHECKING:
     from .composition import connect as connect
     from .errors import *  # noqa: F403
     from .filesystem import FileSystem as FileSystem
-    from .luigi import AtomicS3File as AtomicS3File
-    from .luigi import DeprecatedBotoClientException as DeprecatedBotoClientException
-    from .luigi import FileNotFoundException as FileNotFoundException
-    from .luigi import InvalidDeleteException as InvalidDeleteException
-    from .luigi import ReadableS3File as ReadableS3File
-    from .luigi import S3Client as S3Client
-    from .luigi import S3EmrTarget as S3EmrTarget
-    from .luigi import S3EmrTask as S3EmrTask
-    from .luigi import S3FlagTarget as S3FlagTarget
-    from .luigi import S3FlagTask as S3FlagTask
-    from .luigi import S3PathTask as S3PathTask
-    from .luigi import S3Target as S3Target
-    from .luigi.bulk import BulkComplete as BulkComplete
+    from .luigi import *  # noqa: F403
+    from .luigi import install as install
+    from .luigi.screens import log_statistics as log_statistics
     from .luigi.snapshot import prefetch as prefetch
-    from .luigi.standin import install as install
-    from .luigi.statistics import log_statistics as log_statistics
+    from .luigi.target import BulkComplete as BulkComplete
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "BulkComplete": ".luigi.bulk",
-    "Client": ".client",
-    "FileSystem": ".filesystem",
-    "connect": ".composition",
-    "install": ".luigi.standin",
-    "log_statistics": ".luigi.statistics",
-    "prefetch": ".luigi.snapshot",
-    **dict.fromkeys(
-        (
-            *("AccessDenied", "BadResponse", "ChecksumMismatch", "ConfigError", "ConnectFailed", "ConnectionDropped"),
-            *("CredentialsError", "IntegrityError", "NoCredentials", "NoSuchBucket", "NoSuchKey", "NoSuchUpload"),
-            *("NotFound", "ObjectChanged", "PartialFailure", "PreconditionFailed", "RefreshFailed", "S3Error"),
-            *("ServerFault", "ServiceError", "Throttled", "TimedOut", "TransportError", "Truncated"),
-        ),
-        ".errors",
-    ),
-    **dict.fromkeys(
-        (
-            *("AtomicS3File", "DeprecatedBotoClientException", "FileNotFoundException", "InvalidDeleteException"),
-            *("ReadableS3File", "S3Client", "S3EmrTarget", "S3EmrTask", "S3FlagTarget", "S3FlagTask"),
-            *("S3PathTask", "S3Target"),
-        ),
-        ".luigi",
-    ),
+_NAMES = {
+    ".client": "Client",
+    ".composition": "connect",
+    ".errors": """
+        AccessDenied BadResponse ChecksumMismatch ConfigError ConnectFailed ConnectionDropped CredentialsError
+        IntegrityError NoCredentials NoSuchBucket NoSuchKey NoSuchUpload NotFound ObjectChanged PartialFailure
+        PreconditionFailed RefreshFailed S3Error ServerFault ServiceError Throttled TimedOut TransportError Truncated
+    """,
+    ".filesystem": "FileSystem",
+    ".luigi": """
+        AtomicS3File DeprecatedBotoClientException FileNotFoundException InvalidDeleteException ReadableS3File S3Client
+        S3EmrTarget S3EmrTask S3FlagTarget S3FlagTask S3Key S3PathTask S3Target install
+    """,
+    ".luigi.screens": "log_statistics",
+    ".luigi.snapshot": "prefetch",
+    ".luigi.target": "BulkComplete",
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_HOMES)
 
 

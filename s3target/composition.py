@@ -1,13 +1,8 @@
-"""connect(): settings -> Client. The only place where the floors below are put together.
-
-One client per configuration: shared() hands the same client to all who ask with the same settings, so thousands of
-targets share one pool of connections and one set of credentials, and metadata services are asked once.
-"""
+"""connect(): settings -> Client. The only place where the floors below are put together."""
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -26,7 +21,6 @@ from .value import replace
 
 _OTHER_VARIABLES = ("HOME", "REQUESTS_CA_BUNDLE", "REQUEST_METHOD")
 _shared: dict[object, Client] = {}
-_shared_lock = threading.Lock()
 
 
 def connect(**arguments: Any) -> Client:
@@ -41,8 +35,7 @@ def connect(**arguments: Any) -> Client:
     Traceback (most recent call last):
     s3target.errors.ConfigError: this package knows no setting 'regoin_name'; did you mean region_name?
     """
-    profiles = Profiles.load(os.environ)
-    return compose(resolve(arguments, os.environ, profiles), os.environ, profiles)
+    return _composed(arguments)
 
 
 def resolved(arguments: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Settings:
@@ -51,56 +44,40 @@ def resolved(arguments: Mapping[str, Any], origin: Mapping[str, str] | None = No
 
 
 def shared(arguments: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Client:
-    """connect(), but the same client for the same configuration, as long as the process lives.
+    """connect(), but the same client for the same arguments and variables, as long as the process lives.
 
-    That is: the same arguments and the same variables. Settings in the AWS files are read once for each such client;
-    keys in them are looked after for as long as it is used, see credentials.Refreshing.
+    So thousands of targets share one pool of connections and one set of credentials. Settings in the AWS files are read
+    once for each such client; keys in them are looked after for as long as it is used, see credentials.Refreshing.
     """
     slot = _configuration(arguments)
-    with _shared_lock:
-        client = _shared.get(slot)
-    if client is None:
-        profiles = Profiles.load(os.environ)
-        made = compose(resolve(arguments, os.environ, profiles, origin), os.environ, profiles)
-        with _shared_lock:
-            client = _shared.setdefault(slot, made)
-    return client
+    # setdefault is atomic: threads that come first together all get the same one, without a lock that a fork may catch.
+    return _shared.get(slot) or _shared.setdefault(slot, _composed(arguments, origin))
 
 
 def _configuration(arguments: Mapping[str, Any]) -> object:
     """All that decides what resolve() gives: the arguments, and the variables that hold settings."""
-    given = tuple(sorted((name, repr(value)) for name, value in arguments.items() if value is not None))
-    held = tuple(
-        sorted(
-            (name, value)
-            for name, value in os.environ.items()
-            if name.startswith(("AWS_", "BOTO")) or name.lower().endswith("_proxy") or name in _OTHER_VARIABLES
-        )
+    given = ((name, repr(value)) for name, value in arguments.items() if value is not None)
+    held = (
+        (name, value)
+        for name, value in os.environ.items()
+        if name.startswith(("AWS_", "BOTO")) or name.lower().endswith("_proxy") or name in _OTHER_VARIABLES
     )
-    return given, held
+    return frozenset(given), frozenset(held)
 
 
-def _new_lock_in_child() -> None:
-    global _shared_lock
-    _shared_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_lock_in_child)
-
-
-def compose(settings: Settings, environ: Mapping[str, str], profiles: Profiles) -> Client:
-    """The client for resolved settings."""
-    policy = RetryPolicy(
-        max_attempts=settings["max_attempts"],
-        deadline=settings["deadline"],
-        adaptive=settings["retry_mode"] == "adaptive",
-    )
+def _composed(arguments: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Client:
+    profiles = Profiles.load(os.environ)
+    settings = resolve(arguments, os.environ, profiles, origin)
+    options = _transport_options(settings)
     return Client(
-        HttpTransport(_transport_options(settings, environ)),
+        HttpTransport(options),
         _endpoint(settings),
-        _credentials(settings, environ, profiles),
-        policy,
+        _credentials(settings, profiles, options),
+        RetryPolicy(
+            max_attempts=settings["max_attempts"],
+            deadline=settings["deadline"],
+            adaptive=settings["retry_mode"] == "adaptive",
+        ),
         payload_signing=settings["payload_signing_enabled"],
         checksums=settings["request_checksum_calculation"] == "when_supported",
         validation=settings["response_checksum_validation"] == "when_supported",
@@ -108,16 +85,14 @@ def compose(settings: Settings, environ: Mapping[str, str], profiles: Profiles) 
     )
 
 
-def _transport_options(settings: Settings, environ: Mapping[str, str]) -> TransportOptions:
+def _transport_options(settings: Settings) -> TransportOptions:
     proxies, longest = settings["proxies"], settings["deadline"] or float("inf")
-    if proxies is None:
-        proxies = _environment_proxies() if environ is os.environ else environment_proxies(environ)
     return TransportOptions(
         connect_timeout=min(settings["connect_timeout"], longest),
         read_timeout=min(settings["read_timeout"], longest),
         verify=settings["verify"],
         client_certificate=settings["client_certificate"],
-        proxies=proxies,
+        proxies=_environment_proxies() if proxies is None else proxies,
         max_idle=settings["max_pool_connections"],
         tcp_keepalive=settings["tcp_keepalive"],
     )
@@ -143,21 +118,16 @@ def _wanted_on(settings: Settings, name: str, url: str | None) -> bool:
     return bool(settings[name]) and (url is None or name in settings.given)
 
 
-def _wants_dualstack(settings: Settings, url: str | None) -> bool:
-    """For S3, whose block in the profile can turn it on over everything but an argument."""
-    name = "use_dualstack_endpoint"
-    return _wanted_on(settings, name, url) or (
-        name not in settings.given and _wanted_on(settings, "s3_use_dualstack_endpoint", url)
-    )
-
-
 def _endpoint(settings: Settings) -> Endpoint:
     url = settings["endpoint_url"]
+    dualstack = _wanted_on(settings, "use_dualstack_endpoint", url)
+    if "use_dualstack_endpoint" not in settings.given:  # the profile's block for S3 can turn it on over all else
+        dualstack = dualstack or _wanted_on(settings, "s3_use_dualstack_endpoint", url)
     return Endpoint(
         region=settings["region_name"],
         url=url,
         addressing_style=settings["addressing_style"],
-        dualstack=_wants_dualstack(settings, url),
+        dualstack=dualstack,
         fips=_wanted_on(settings, "use_fips_endpoint", url),
         accelerate=_wanted_on(settings, "use_accelerate_endpoint", url),
         use_arn_region=settings["use_arn_region"],
@@ -179,20 +149,21 @@ def _sts_locator(settings: Settings) -> Locator:
     )
 
 
-def _credentials(settings: Settings, environ: Mapping[str, str], profiles: Profiles) -> CredentialProvider:
+def _credentials(settings: Settings, profiles: Profiles, options: TransportOptions) -> CredentialProvider:
     """Given keys, or nothing if anonymous, or the default chain; and the given role on top of them."""
-    if settings["anonymous"] and not _keys_are_nearer(settings):
+    given = settings.sources["aws_access_key_id"]
+    if settings["anonymous"] and not (given == "argument" != settings.sources["anonymous"]):  # the argument is nearer
         return Anonymous()
-    options = _transport_options(settings, environ)
     sts = partial(_sts_client, settings, options)
+    profile = settings["profile_name"] if "profile_name" in settings.given else None
     base = _given_keys(settings) or default_chain(
         Sources(
-            environ,
+            os.environ,
             profiles,
-            settings["profile_name"] if "profile_name" in settings.given else None,
+            profile,
             sts,
-            _unsigned_client,
-            outside=partial(_outside_client, options),
+            partial(_keyless_client, TransportOptions()),  # of this machine: no proxy stands between
+            outside=partial(_keyless_client, options),
         )
     )
     if not settings["aws_role_arn"]:
@@ -208,17 +179,6 @@ def _credentials(settings: Settings, environ: Mapping[str, str], profiles: Profi
     return assume_role(sts, base, role)
 
 
-def _keys_are_nearer(settings: Settings) -> bool:
-    """Keys by argument beat anonymous = true in luigi.cfg."""
-    return settings.sources["aws_access_key_id"] == "argument" != settings.sources["anonymous"]
-
-
-def _sts_client(settings: Settings, options: TransportOptions, base: CredentialProvider) -> Client:
-    """With connections of its own: who asks STS closes them at once, as an hour may pass until it is asked again."""
-    policy = RetryPolicy(max_attempts=settings["max_attempts"])
-    return Client(HttpTransport(options), _sts_locator(settings), base, policy)
-
-
 def _given_keys(settings: Settings) -> CredentialProvider | None:
     key_id, secret = settings["aws_access_key_id"], settings["aws_secret_access_key"]
     token = settings["aws_session_token"]
@@ -230,13 +190,13 @@ def _given_keys(settings: Settings) -> CredentialProvider | None:
     return Static(Credentials(key_id, secret, token, source=settings.sources["aws_access_key_id"]))
 
 
-def _unsigned_client(locator: Locator, timeout: float) -> Client:
-    """For metadata services: no proxy, short patience, and the providers' own rules for trying again."""
-    transport = HttpTransport(TransportOptions(connect_timeout=timeout, read_timeout=timeout))
-    return Client(transport, locator, Anonymous(), RetryPolicy(max_attempts=1))
+def _sts_client(settings: Settings, options: TransportOptions, base: CredentialProvider) -> Client:
+    """With connections of its own: who asks STS closes them at once, as an hour may pass until it is asked again."""
+    policy = RetryPolicy(max_attempts=settings["max_attempts"])
+    return Client(HttpTransport(options), _sts_locator(settings), base, policy)
 
 
-def _outside_client(options: TransportOptions, locator: Locator, timeout: float) -> Client:
-    """For a service on the internet: by the proxies and certificates that S3 is reached by."""
+def _keyless_client(options: TransportOptions, locator: Locator, timeout: float) -> Client:
+    """For services that give keys: with little patience, and the providers' own rules for trying again."""
     transport = HttpTransport(replace(options, connect_timeout=timeout, read_timeout=timeout))
     return Client(transport, locator, Anonymous(), RetryPolicy(max_attempts=1))

@@ -1,8 +1,7 @@
 """Many paths by few requests: glob patterns, and the existence of whole lists of paths.
 
-Luigi's Range tasks ask for `s3://bucket/data/202[3-6]/[0-9][0-9]/*`, and a scheduler for thousands of outputs one by
-one. Both are answered by listing what the paths have in common. "*", "?" and "[...]" match within one level, as in a
-shell, and a key that is written like the pattern itself is always a match. The order of a listing is never relied on.
+Both are answered by listing what the paths have in common. "*", "?" and "[...]" match within one level, as in a shell,
+and a key that is written like the pattern itself is always a match. The order of a listing is never relied on.
 """
 
 from __future__ import annotations
@@ -90,10 +89,8 @@ def matcher(pattern: str) -> _Matcher:
 
 
 class Match(NamedTuple):
-    """An object that was found.
-
-    key: its key. listed: makes what the listing tells of it. directory: the directory that the pattern matches and the
-    object is below, or the marker of; without its slash. None if the object itself is what matches.
+    """An object that was found. listed: makes what the listing tells of it. directory: what the pattern matches, if
+    the object is below that or the marker of it, without its slash; None if the object itself is what matches.
     """
 
     key: str
@@ -128,8 +125,8 @@ class _Search:
         self._seen: set[str] = set()
 
     def run(self) -> Iterator[Match]:
-        """One flat listing of what begins as the pattern does; where that goes on and on without anything new, a
-        listing of each directory that matches so far."""
+        """By one flat listing; where that goes on and on without anything new, by one of each directory that matches
+        so far."""
         patience = _BARREN_PAGES
         for page in self._files.pages(self._bucket, literal_prefix(self._pattern)):
             found = list(self._new(_matches(page, self._wanted)))
@@ -258,8 +255,8 @@ def is_listed_as_written(key: str) -> bool:
 def exists_many(files: FileSystem, paths: Iterable[S3Path]) -> dict[S3Path, bool]:
     """FileSystem.exists() of each path; what a pattern would match does not count.
 
-    Paths that begin alike are looked up in a listing of what begins so, which goes on as long as its pages tell of
-    several of them. Those that are left are then looked for by their own, longer beginnings, and few ones singly.
+    Paths that begin alike are looked up in a listing, which goes on as long as its pages tell of several of them. Those
+    that are left are then looked for by their own, longer beginnings, and few ones singly.
     """
     answers = {path: path.is_root for path in paths}
     groups = _by(lambda path: path.bucket, (path for path, known in answers.items() if not known))
@@ -302,7 +299,7 @@ def _split(paths: list[S3Path]) -> list[list[S3Path]]:
 
 
 def _look_up(files: FileSystem, group: list[S3Path]) -> dict[S3Path, bool]:
-    """What is known of a group in one bucket after a request for each path, or some pages; of small groups all is."""
+    """What is known of a group in one bucket after some pages, or, if it is small, a request for each path."""
     if len(group) < _WORTH_LISTING:
         return {path: files.exists(path) for path in group}
     left = {path.key: path for path in group}

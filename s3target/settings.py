@@ -1,9 +1,8 @@
 """Every setting of a client: its names, its type, where its value came from.
 
-Order of precedence, the same for all: argument, luigi.cfg (which counts as arguments that the caller did not give),
-environment variable, profile in the AWS files, built-in default. An empty value counts as none, wherever it stands.
-The table below is the only list of names; what is not in it is refused, naming the nearest known one. What the AWS
-variables and files hold is read as botocore reads it; arguments and luigi.cfg are read more kindly.
+Order of precedence, the same for all: argument, luigi.cfg, environment variable, profile in the AWS files, built-in
+default. An empty value counts as none, wherever it stands. What the AWS variables and files hold is read as botocore
+reads it; arguments and luigi.cfg are read more kindly.
 """
 
 from __future__ import annotations
@@ -22,17 +21,15 @@ _log = getLogger("s3target.settings")
 
 
 class Setting(NamedTuple):
-    """One row: how to read it, which variables and profile keys hold it, and the default.
+    """One row: how to read it, where it may stand besides arguments, the nearest first, and the default.
 
-    profile: keys of the profile; "s3.addressing_style" is one of its nested s3 block, "services.s3" the endpoint_url
-    of that service. late: variables that come after the profile.
+    places: variables are in capitals, the others keys of the profile: "s3.addressing_style" is one of its nested s3
+    block, "services.s3" the endpoint_url of that service.
     """
 
     read: Callable[[str, Any], Any]
-    variables: tuple[str, ...] = ()
-    profile: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     default: Any = None
-    late: tuple[str, ...] = ()
 
 
 def _text(name: str, value: Any) -> str:
@@ -120,54 +117,54 @@ SETTINGS: dict[str, Setting] = {
     "aws_role_external_id": Setting(_text),
     "aws_role_duration": Setting(_count),
     # botocore's own variable comes first here and for the region; the others are what all other SDKs read.
-    "profile_name": Setting(_text, ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"), (), "default"),
-    "anonymous": Setting(_boolean, default=False),
-    "region_name": Setting(_text, ("AWS_DEFAULT_REGION", "AWS_REGION"), ("region",), "us-east-1"),
-    "endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), ("services.s3", "endpoint_url")),
-    "store": Setting(_choice(*STORES)),
-    "sts_endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"), ("services.sts", "endpoint_url")),
+    "profile_name": Setting(_text, ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"), "default"),
+    "anonymous": Setting(_boolean, (), False),
+    "region_name": Setting(_text, ("AWS_DEFAULT_REGION", "AWS_REGION", "region"), "us-east-1"),
+    # In front of the two that it concerns.
     "ignore_configured_endpoint_urls": Setting(
-        _boolean, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",), ("ignore_configured_endpoint_urls",), False
+        _boolean, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls"), False
     ),
-    "use_ssl": Setting(_boolean, default=True),
-    "verify": Setting(_verify, ("AWS_CA_BUNDLE",), ("ca_bundle",), True, ("REQUESTS_CA_BUNDLE",)),
+    "endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "services.s3", "endpoint_url")),
+    "sts_endpoint_url": Setting(_text, ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL", "services.sts", "endpoint_url")),
+    "store": Setting(_choice(*STORES)),
+    "use_ssl": Setting(_boolean, (), True),
+    "verify": Setting(_verify, ("AWS_CA_BUNDLE", "ca_bundle", "REQUESTS_CA_BUNDLE"), True),
     "client_certificate": Setting(_path),
     "proxies": Setting(_proxies),
-    "addressing_style": Setting(_choice("auto", "virtual", "path"), (), ("s3.addressing_style",), "auto"),
-    "use_accelerate_endpoint": Setting(_boolean, (), ("s3.use_accelerate_endpoint",), False),
-    "use_dualstack_endpoint": Setting(_boolean, ("AWS_USE_DUALSTACK_ENDPOINT",), ("use_dualstack_endpoint",), False),
+    "addressing_style": Setting(_choice("auto", "virtual", "path"), ("s3.addressing_style",), "auto"),
+    "use_accelerate_endpoint": Setting(_boolean, ("s3.use_accelerate_endpoint",), False),
+    "use_dualstack_endpoint": Setting(_boolean, ("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"), False),
     # For S3 alone, not for STS, and only ever to turn it on.
-    "s3_use_dualstack_endpoint": Setting(_boolean, (), ("s3.use_dualstack_endpoint",), False),
-    "use_fips_endpoint": Setting(_boolean, ("AWS_USE_FIPS_ENDPOINT",), ("use_fips_endpoint",), False),
-    "use_arn_region": Setting(_boolean, ("AWS_S3_USE_ARN_REGION",), ("s3_use_arn_region", "s3.use_arn_region"), True),
+    "s3_use_dualstack_endpoint": Setting(_boolean, ("s3.use_dualstack_endpoint",), False),
+    "use_fips_endpoint": Setting(_boolean, ("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"), False),
+    "use_arn_region": Setting(_boolean, ("AWS_S3_USE_ARN_REGION", "s3_use_arn_region", "s3.use_arn_region"), True),
     "us_east_1_regional_endpoint": Setting(
         _REGIONAL,
-        ("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT",),
-        ("s3_us_east_1_regional_endpoint", "s3.us_east_1_regional_endpoint"),
+        (
+            "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT",
+            "s3_us_east_1_regional_endpoint",
+            "s3.us_east_1_regional_endpoint",
+        ),
         "legacy",
     ),
-    "sts_regional_endpoints": Setting(
-        _REGIONAL, ("AWS_STS_REGIONAL_ENDPOINTS",), ("sts_regional_endpoints",), "regional"
-    ),
-    "payload_signing_enabled": Setting(_boolean, (), ("s3.payload_signing_enabled",)),
+    "sts_regional_endpoints": Setting(_REGIONAL, ("AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints"), "regional"),
+    "payload_signing_enabled": Setting(_boolean, ("s3.payload_signing_enabled",)),
     "request_checksum_calculation": Setting(
-        _CHECKSUMS, ("AWS_REQUEST_CHECKSUM_CALCULATION",), ("request_checksum_calculation",), "when_supported"
+        _CHECKSUMS, ("AWS_REQUEST_CHECKSUM_CALCULATION", "request_checksum_calculation"), "when_supported"
     ),
     "response_checksum_validation": Setting(
-        _CHECKSUMS, ("AWS_RESPONSE_CHECKSUM_VALIDATION",), ("response_checksum_validation",), "when_supported"
+        _CHECKSUMS, ("AWS_RESPONSE_CHECKSUM_VALIDATION", "response_checksum_validation"), "when_supported"
     ),
-    "defaults_mode": Setting(_choice("legacy", *_MODE_TIMEOUTS), ("AWS_DEFAULTS_MODE",), ("defaults_mode",), "legacy"),
-    "retry_mode": Setting(_choice("standard", "legacy", "adaptive"), ("AWS_RETRY_MODE",), ("retry_mode",), "standard"),
-    "max_attempts": Setting(_count, ("AWS_MAX_ATTEMPTS",), ("max_attempts",), 6),
+    "defaults_mode": Setting(_choice("legacy", *_MODE_TIMEOUTS), ("AWS_DEFAULTS_MODE", "defaults_mode"), "legacy"),
+    "retry_mode": Setting(_choice("standard", "legacy", "adaptive"), ("AWS_RETRY_MODE", "retry_mode"), "standard"),
+    "max_attempts": Setting(_count, ("AWS_MAX_ATTEMPTS", "max_attempts"), 6),
     "deadline": Setting(_number),
-    "connect_timeout": Setting(_number, default=10.0),
-    "read_timeout": Setting(_number, default=60.0),
-    "max_pool_connections": Setting(_count, default=64),
-    "tcp_keepalive": Setting(_boolean, ("BOTOCORE_TCP_KEEPALIVE",), ("tcp_keepalive",), False),
+    "connect_timeout": Setting(_number, (), 10.0),
+    "read_timeout": Setting(_number, (), 60.0),
+    "max_pool_connections": Setting(_count, (), 64),
+    "tcp_keepalive": Setting(_boolean, ("BOTOCORE_TCP_KEEPALIVE", "tcp_keepalive"), False),
 }
 
-_CONFIGURED_URLS = ("endpoint_url", "sts_endpoint_url")
-_LEAVE_OUT = "leave it out: it is botocore's, and there is nothing like it here"
 _ADVICE = {
     "config": "give the settings of botocore's Config one by one: addressing_style=, max_attempts=, read_timeout= ...",
     "s3": "give what it holds one by one: addressing_style=, payload_signing_enabled= ...",
@@ -186,7 +183,7 @@ _ADVICE = {
             *("user_agent_appid", "inject_host_prefix", "disable_request_compression", "client_context_params"),
             *("request_min_compression_size_bytes", "sigv4a_signing_region_set", "account_id_endpoint_mode"),
         ),
-        _LEAVE_OUT,
+        "leave it out: it is botocore's, and there is nothing like it here",
     ),
 }
 _SECRET = {"aws_secret_access_key", "aws_session_token", "proxies"}
@@ -194,8 +191,8 @@ _SECRET = {"aws_secret_access_key", "aws_session_token", "proxies"}
 
 @dataclass(frozen=True)
 class Settings:
-    """Resolved values by name, and for each the place it came from: "argument", what `origin` said, a variable's name,
-    a file with its section, or "default". given: those that came from an argument or luigi.cfg. Secrets are not shown.
+    """Values by name, and the sources they came from: "argument", what `origin` said, a variable's name, a file with
+    its section, or "default". given: the names of those that came from an argument or luigi.cfg.
     """
 
     values: Mapping[str, Any] = field(repr=False)
@@ -243,22 +240,21 @@ def resolve(
     """
     check_names(arguments)
     places = _Places(arguments, environ, profiles, origin or {})
-    found = {name: places.find(name) for name in SETTINGS if name not in _CONFIGURED_URLS}
-    places.closed = found["ignore_configured_endpoint_urls"][0]
-    found |= {name: places.find(name) for name in _CONFIGURED_URLS}
-    values = {name: found[name][0] for name in SETTINGS}
-    sources = {name: found[name][1] for name in SETTINGS}
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name in SETTINGS:
+        arguments_only = name.endswith("endpoint_url") and values["ignore_configured_endpoint_urls"]
+        values[name], sources[name] = places.find(name, arguments_only)
     mode = values["defaults_mode"]
     if mode != "legacy":
         for name, value in (("us_east_1_regional_endpoint", "regional"), ("connect_timeout", _MODE_TIMEOUTS[mode])):
             if sources[name] == "default":
                 values[name], sources[name] = value, f"defaults_mode {mode} ({sources['defaults_mode']})"
     _apply_store(values, sources)
-    return Settings(values, sources, frozenset(name for name in found if sources[name] == places.origin(name)))
+    return Settings(values, sources, frozenset(name for name in SETTINGS if sources[name] == places.origin(name)))
 
 
 def _apply_store(values: dict[str, Any], sources: dict[str, str]) -> None:
-    """Which store it is, if that was not said, and the defaults that go with it."""
     url = values["endpoint_url"]
     if values["store"] is None and (guess := guessed(url)):
         values["store"], sources["store"] = guess, "guessed by the host" if url else "default"
@@ -271,16 +267,10 @@ def _apply_store(values: dict[str, Any], sources: dict[str, str]) -> None:
 
 
 class _Places:
-    """Where a setting may stand. closed: endpoint urls count from arguments alone."""
-
-    closed = False
+    """Where a setting may stand."""
 
     def __init__(
-        self,
-        arguments: Mapping[str, Any],
-        environ: Mapping[str, str],
-        profiles: Profiles,
-        origin: Mapping[str, str],
+        self, arguments: Mapping[str, Any], environ: Mapping[str, str], profiles: Profiles, origin: Mapping[str, str]
     ) -> None:
         self._arguments, self._environ, self._profiles, self._origin = arguments, environ, profiles, origin
         self._profile = profiles.get(self.find("profile_name")[0])
@@ -288,34 +278,36 @@ class _Places:
     def origin(self, name: str) -> str:
         return self._origin.get(name, "argument")
 
-    def find(self, name: str) -> tuple[Any, str]:
+    def find(self, name: str, arguments_only: bool = False) -> tuple[Any, str]:
         """The value of the nearest place that has one, and that place."""
-        for value, source, read in self._candidates(name, SETTINGS[name]):
+        for value, source, read in self._candidates(name, SETTINGS[name], arguments_only):
             given = value.strip() if isinstance(value, str) else value
             if given is not None and given != "":
                 return read(name if source == "argument" else f"{name} ({source})", given), source
         return SETTINGS[name].default, "default"
 
-    def _candidates(self, name: str, setting: Setting) -> Iterator[tuple[Any, str, Callable[[str, Any], Any]]]:
+    def _candidates(
+        self, name: str, setting: Setting, arguments_only: bool
+    ) -> Iterator[tuple[Any, str, Callable[[str, Any], Any]]]:
         yield self._arguments.get(name), self.origin(name), setting.read
-        if self.closed and name in _CONFIGURED_URLS:
+        if arguments_only:
             return
         read = _AS_AWS_READS.get(setting.read, setting.read)
-        for variable in setting.variables:
-            yield self._environ.get(variable), variable, read
-        for key in setting.profile:
-            yield *self._in_profile(key), read
-        for variable in setting.late:
-            yield self._environ.get(variable), variable, read
+        for place in setting.places:
+            if place.isupper():
+                yield self._environ.get(place), place, read
+            else:
+                yield *self._in_profile(place), read
 
     def _in_profile(self, key: str) -> tuple[str | None, str]:
-        """The value of a key such as "region", "s3.addressing_style" or "services.s3", and its source."""
         block, _, inner = key.rpartition(".")
         profile = self._profile
         if block == "services":
             chosen = profile.text("services")
-            section = self._profiles.section("services", chosen) if chosen else profile
-            return (section.block(inner).get("endpoint_url"), section.source(inner)) if chosen else (None, "")
+            if not chosen:
+                return None, ""
+            section = self._profiles.section("services", chosen)
+            return section.block(inner).get("endpoint_url"), section.source(inner)
         if block:
             return profile.block(block).get(inner), f"{profile.source(block)}, {block} block"
         return profile.text(inner), profile.source(inner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,15 @@ PLACES: dict[str, Row] = {
 }
 
 
+def variables_of(name: str) -> tuple[str, ...]:
+    """Those that come before the profile."""
+    return tuple(takewhile(str.isupper, SETTINGS[name].places))
+
+
+def profile_of(name: str) -> tuple[str, ...]:
+    return tuple(place for place in SETTINGS[name].places if not place.isupper())
+
+
 def in_profile(key: str, value: str) -> tuple[str, str]:
     """Lines of the profile, and other sections, that hold the value; key as in the table of settings."""
     block, _, inner = key.rpartition(".")
@@ -108,14 +118,13 @@ def test_nearest_place_wins(home, name):
     """Argument, luigi.cfg, each variable in turn, each key of the profile in turn, default; and the place is told."""
     (argument, cfg, variable_text, profile_text), understood, default = PLACES[name]
     expected = list(understood)
-    setting = SETTINGS[name]
-    assert (variable_text is None, profile_text is None) == (not setting.variables, not setting.profile)
+    assert (variable_text is None, profile_text is None) == (not variables_of(name), not profile_of(name))
     home.config.write_text("[profile x]\n[profile y]\n[profile z]\n")
     found = home.resolve()
     assert (found[name], found.sources[name], name in found.given) == (default, "default", False)
     if profile_text is not None:
         value = expected.pop()
-        for key in reversed(setting.profile):
+        for key in reversed(profile_of(name)):
             lines, sections = in_profile(key, profile_text)
             home.config.write_text(f"[default]\n{lines}{sections}")
             found = home.resolve()
@@ -124,7 +133,7 @@ def test_nearest_place_wins(home, name):
             assert (found[name], found.sources[name], name in found.given) == (value, place, False)
     if variable_text is not None:
         value = expected.pop()
-        for variable in reversed(setting.variables):
+        for variable in reversed(variables_of(name)):
             home.environ[variable] = variable_text
             found = home.resolve()
             assert (found[name], found.sources[name], name in found.given) == (value, variable, False)
@@ -135,10 +144,10 @@ def test_nearest_place_wins(home, name):
     assert not expected
 
 
-@pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if len(setting.profile) == 2])
+@pytest.mark.parametrize("name", [name for name in SETTINGS if len(profile_of(name)) == 2])
 def test_first_of_two_profile_keys_wins(home, name):
     """Of two keys for one thing, the one that the table names first."""
-    first, second = SETTINGS[name].profile
+    first, second = profile_of(name)
     values = (
         ("http://a", "http://b")
         if "url" in name
@@ -151,10 +160,10 @@ def test_first_of_two_profile_keys_wins(home, name):
     assert str(home.resolve()[name]).lower() == values[0]
 
 
-@pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if len(setting.variables) == 2])
+@pytest.mark.parametrize("name", [name for name in SETTINGS if len(variables_of(name)) == 2])
 def test_first_of_two_variables_wins(home, name):
     """The service's own url before the general one; botocore's variable before that of the other SDKs."""
-    first, second = SETTINGS[name].variables
+    first, second = variables_of(name)
     home.config.write_text("[profile one]\n[profile two]\n")
     home.environ.update({first: "one", second: "two"})
     found = home.resolve()
@@ -174,7 +183,7 @@ def test_requests_ca_bundle_comes_last(home):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_empty_is_not_given(home, name, empty):
     """In an argument, in luigi.cfg, in a variable: the next place is asked."""
-    home.environ |= dict.fromkeys(SETTINGS[name].variables, empty or "")
+    home.environ |= dict.fromkeys(variables_of(name), empty or "")
     for origin in (None, {name: CFG}):
         found = home.resolve({name: empty}, origin)
         assert (found[name], found.sources[name]) == (PLACES[name][2], "default")
@@ -440,7 +449,7 @@ def test_wrong_value_names_its_place(home, name, variable, text):
     with pytest.raises(ConfigError, match=rf"^{name} \(luigi.cfg \[s3\]\) is .* not '{text}'$"):
         home.resolve({name: text}, {name: CFG})
     del home.environ[variable]
-    lines, sections = in_profile(SETTINGS[name].profile[-1], text)
+    lines, sections = in_profile(profile_of(name)[-1], text)
     home.config.write_text(f"[default]\n{lines}{sections}")
     with pytest.raises(ConfigError) as raised:
         home.resolve()
@@ -548,8 +557,8 @@ def test_readme_has_every_setting():
     for name, (_, variables, keys, default) in rows.items():
         setting = SETTINGS[name]
         if name != "proxies":
-            assert tuple(code(variables)) == setting.variables, name
-        blocks = [key.partition(".")[0] if "." in key else key for key in setting.profile]
+            assert tuple(code(variables)) == variables_of(name), name
+        blocks = [key.partition(".")[0] if "." in key else key for key in profile_of(name)]
         told = [name if "the same" in keys else "", *code(keys)]
         if name != "use_dualstack_endpoint":  # whose s3 block is a setting of its own
             assert [key for key in told if key] == blocks, name

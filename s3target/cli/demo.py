@@ -38,7 +38,7 @@ def run_luigi(arguments: Sequence[str]) -> int:
     try:
         from luigi.cmdline import luigi_run
 
-        from ..luigi.standin import install
+        from ..luigi import install
     except ImportError as error:
         sys.exit(f"s3target: this command runs Luigi: pip install luigi ({error})")
     install()
@@ -97,7 +97,7 @@ def _own_server() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _your_store(endpoint_url: str | None) -> Iterator[None]:
-    from ..luigi.config import section
+    from ..luigi.options import section
 
     configured = section().get("endpoint_url")
     if endpoint_url and configured and endpoint_url != configured:

@@ -1,4 +1,4 @@
-"""S3Client: the names, arguments and exceptions of luigi.contrib.s3 over filesystem.FileSystem, and nothing else.
+"""S3Client: the names, arguments and exceptions of luigi.contrib.s3 over filesystem.FileSystem.
 
 Beyond that module, exists() and listdir() understand globs, exists_many() and glob() ask for many at once, and what
 may take long takes progress=. What it writes and removes is told to the snapshots of prefetch().
@@ -6,13 +6,12 @@ may take long takes progress=. What it writes and removes is told to the snapsho
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from luigi.target import FileAlreadyExists, FileSystem, MissingParentDirectory
+from luigi.target import FileAlreadyExists, FileSystem, FileSystemException, MissingParentDirectory
 
 from .. import filesystem, globs
 from ..client import Client
@@ -27,19 +26,17 @@ from ..transfer.download import download
 from ..transfer.plan import TransferOptions
 from ..transfer.reader import ReaderOptions, open_reader
 from ..transfer.upload import upload
-from .config import ORIGIN, section
-from .errors import DeprecatedBotoClientException, FileNotFoundException, InvalidDeleteException
-from .key import S3Key
-from .options import check_deprecated, check_read_options, check_settings, check_write_options
-from .screens import progress_of
+from .key import FileNotFoundException, S3Key
+from .options import ORIGIN, check_deprecated, check_read_options, check_settings, check_write_options, section
+from .screens import note_client, progress_of
 from .snapshot import changing, known, writing
-from .statistics import note_client
 
-__all__ = ["DeprecatedBotoClientException", "FileNotFoundException", "InvalidDeleteException", "S3Client", "S3Key"]
-
-logger = logging.getLogger("s3target.luigi")
 _NOTHING: Mapping[int, Mapping[str, str]] = {}
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
+
+class InvalidDeleteException(FileSystemException):
+    """What was to be removed must not be: the root of a bucket, or a directory without recursive=True."""
 
 
 class S3Client(FileSystem):
@@ -68,8 +65,7 @@ class S3Client(FileSystem):
         self._check_deprecated_argument(**kwargs)
         check_settings(kwargs)
         keys = zip(_KEYS, (aws_access_key_id, aws_secret_access_key, aws_session_token), strict=True)
-        given = {name: value for name, value in kwargs.items() if value not in (None, "")}
-        self._arguments = {**given, **{name: value for name, value in keys if value}}
+        self._arguments = {name: value for name, value in [*kwargs.items(), *keys] if value not in (None, "")}
         self._s3: Client | None = None
         self._set: Client | None = None
         self._directories: str | None = None
@@ -78,7 +74,10 @@ class S3Client(FileSystem):
     def s3(self) -> Client:
         """The client without Luigi, connected at first use."""
         if self._s3 is None:
-            configured = {name: value for name, value in section().items() if not self._overrules(name)}
+            given = set(self._arguments)
+            if not given.isdisjoint(_KEYS):
+                given.update(_KEYS)  # they belong together: half of one key with half of another is none
+            configured = {name: value for name, value in section().items() if name not in given}
             self._s3 = shared({**configured, **self._arguments}, dict.fromkeys(configured, ORIGIN))
             note_client(self._s3)
         return self._s3
@@ -87,10 +86,6 @@ class S3Client(FileSystem):
     def s3(self, client: Client) -> None:
         self._s3 = self._set = client
         note_client(client)
-
-    def _overrules(self, name: str) -> bool:
-        # The three of a key belong together: half of one with half of another is none.
-        return name in self._arguments or (name in _KEYS and any(key in self._arguments for key in _KEYS))
 
     @property
     def _files(self) -> filesystem.FileSystem:
@@ -138,20 +133,20 @@ class S3Client(FileSystem):
         return {path: bool(found.get(place, answers[place])) for path, place in places.items()}
 
     def glob(self, pattern: Any) -> Iterator[str]:
-        """Full paths of all that matches: objects, and directories with a "/" at their end; only these if the pattern
-        ends in one. "*", "?" and "[...]" match within one level. A path written like the pattern itself matches too.
+        """Full paths of all that matches: objects, and directories as "path/"; only these if the pattern ends in "/".
+
+        "*", "?" and "[...]" match within one level. A path written like the pattern itself matches too.
         """
         base = _base(pattern)
-        for name in globs.matches(self._files, parse_path(pattern)):
-            yield base + name
+        yield from (base + name for name in globs.matches(self._files, parse_path(pattern)))
 
     def remove(self, path: Any, recursive: bool = True, *, progress: Any = None) -> bool:
         """Remove an object, or a directory with all that is below; False if there was neither.
 
         Wildcards in path mean themselves: what is removed is named. A path that ends in "/" is a directory, even if
-        its marker is there as an object. InvalidDeleteException for a
-        bucket's root, and for a directory without recursive. PartialFailure names the keys of a directory that the
-        store would not remove. progress: of a directory, called with (keys done, None).
+        its marker is there as an object. InvalidDeleteException for a bucket's root, and for a directory without
+        recursive. PartialFailure names the keys that the store would not remove. progress: of a directory, called with
+        (keys done, None).
         """
         place, told = parse_path(path), progress_of(progress, str(path))
         if place.is_root:
@@ -159,7 +154,6 @@ class S3Client(FileSystem):
         with changing(self.s3, place):
             if not (recursive and place.key.endswith("/")) and self._files.info(place):
                 self._files.remove(place)
-                logger.debug("removed %s", place)
                 return True
             if not self._files.isdir(place):
                 return False
@@ -174,13 +168,14 @@ class S3Client(FileSystem):
         source: a directory moved into itself, a path to itself.
         """
         for name in ("start_time", "end_time"):
-            if kwargs.get(name) is not None:
+            if kwargs.pop(name, None) is not None:
                 raise ConfigError(f"move() takes all of a directory, so it takes no {name}; copy(), then remove()")
-        kwargs = {name: value for name, value in kwargs.items() if name not in ("start_time", "end_time")}
         source, destination = parse_path(source_path), parse_path(destination_path)
         if source.is_root:
             raise InvalidDeleteException(f"Cannot delete root of bucket at path {source_path}")
-        if source == destination or (destination.is_below(source) and not self._is_file(source)):
+        if source == destination or (
+            destination.is_below(source) and (source.key.endswith("/") or not self._files.info(source))
+        ):
             raise InvalidDeleteException(f"Cannot move {source_path} into itself: {destination_path}")
         options = _copy_options(source, **kwargs)
         with changing(self.s3, source):
@@ -190,9 +185,6 @@ class S3Client(FileSystem):
             with changing(self.s3, destination):
                 if not self._files.move_directory(source, destination, options):
                     raise FileNotFoundException(f"Could not find anything to move at {source_path}")
-
-    def _is_file(self, place: S3Path) -> bool:
-        return not place.key.endswith("/") and self._files.info(place) is not None
 
     def rename_dont_move(self, path: Any, dest: Any) -> None:
         """move(), but FileAlreadyExists if something is at dest already."""
@@ -269,16 +261,16 @@ class S3Client(FileSystem):
         return count, size
 
     def _copy_file(self, source: S3Path, destination: S3Path, options: TransferOptions) -> int | None:
-        """The size of the object at source once it is copied; None if there is no object there."""
+        """The object's size; None if there is none."""
         if source.key.endswith("/") or source.is_root:
             return None
         try:
             with writing(self.s3, destination):
                 return self._files.copy(source, destination, options)
-        except NotFound as error:
-            if isinstance(error, NoSuchBucket):
-                raise
-        return None
+        except NoSuchBucket:
+            raise
+        except NotFound:
+            return None
 
     def get(self, s3_path: Any, destination_local_path: Any, *, progress: Any = None, **kwargs: Any) -> None:
         """Write an object to a local file, which appears when it is whole.
@@ -331,25 +323,26 @@ class S3Client(FileSystem):
         """
         place, base = parse_path(path), _base(path)
         window = Window(start_time, end_time) if start_time or end_time else None
-        if is_glob(place):
-            yield from self._matching(place, base, window, return_key)
-        elif window is None and not return_key:
-            for key in self._files.keys(place):
-                yield base + key
-        else:
-            for entry in self._files.list(place, window):
-                yield self._listed(entry) if return_key else base + entry.key
-
-    def _listed(self, entry: ObjectInfo) -> S3Key:
-        return S3Key(self, S3Path(entry.bucket, entry.key), ReaderOptions(), entry)
-
-    def _matching(self, place: S3Path, base: str, window: Window | None, return_key: bool) -> Iterator[Any]:
-        if self._directories is not None and window is None and not return_key:
-            yield from (base + name for name in globs.with_directories(self._files, place, self._directories))
+        if window is None and not return_key:
+            for name in self._names(place):
+                yield base + name
             return
-        for match in globs.objects(self._files, place):
-            if window is None or match.listed().last_modified in window:
-                yield self._listed(match.listed()) if return_key else base + match.key
+        for entry in self._entries(place):
+            if window is None or entry.last_modified in window:
+                listed = S3Path(entry.bucket, entry.key)
+                yield S3Key(self, listed, ReaderOptions(), entry) if return_key else base + entry.key
+
+    def _names(self, place: S3Path) -> Iterator[str]:
+        if not is_glob(place):
+            return self._files.keys(place)  # faster than by entries
+        if self._directories is not None:
+            return globs.with_directories(self._files, place, self._directories)
+        return (match.key for match in globs.objects(self._files, place))
+
+    def _entries(self, place: S3Path) -> Iterator[ObjectInfo]:
+        if not is_glob(place):
+            return self._files.list(place)
+        return (match.listed() for match in globs.objects(self._files, place))
 
     def list(
         self, path: Any, start_time: datetime | None = None, end_time: datetime | None = None, return_key: bool = False
@@ -372,7 +365,7 @@ class S3Client(FileSystem):
 
 
 def _base(path: Any) -> str:
-    """Scheme and bucket as they were written, with a "/"."""
+    """Scheme and bucket as they were written."""
     text = path_text(path)
     scheme, _, rest = text.partition("://")
     return f"{scheme}://{rest.partition('/')[0]}/"

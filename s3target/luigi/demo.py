@@ -15,10 +15,10 @@ from collections.abc import Iterator
 import luigi
 from luigi.format import UTF8, Gzip
 
+from ..filesystem import parse_path
 from ..protocol.operations.objects import HeadObject
 from .client import S3Client
-from .target import S3FlagTarget, S3Target
-from .task import S3PathTask
+from .target import S3FlagTarget, S3PathTask, S3Target
 
 _TEXTS = (
     "a task is done when its output is there and an output is there when it is whole",
@@ -29,14 +29,12 @@ _TEXTS = (
 
 
 def _process() -> dict[str, str]:
-    """Metadata for an output: who wrote it, and whether the AWS SDK was loaded there."""
-    loaded = any(name in sys.modules for name in ("boto3", "botocore"))
-    return {"pid": str(os.getpid()), "boto3": "loaded" if loaded else "absent"}
+    """Metadata: who wrote it, and whether the AWS SDK was loaded there."""
+    loaded = "boto3" in sys.modules or "botocore" in sys.modules
+    return {"pid": str(os.getpid()), "boto3": "LOADED" if loaded else "absent"}
 
 
 class CountWords(luigi.Task):
-    """Counts the words of one text."""
-
     base = luigi.Parameter()
     number = luigi.IntParameter()
 
@@ -72,8 +70,6 @@ class _OverAllCounts(luigi.Task):
 
 
 class MergedReport(_OverAllCounts):
-    """All counts in one gzip file, the most frequent words first."""
-
     def output(self) -> S3Target:
         return S3Target(f"{self.base}/report.txt.gz", format=UTF8 >> Gzip, Metadata=_process())
 
@@ -99,18 +95,18 @@ class WordsByLetter(_OverAllCounts):
         client.put_string("", f"{directory}_SUCCESS", Metadata=_process())
 
 
-def run_pipeline(base: str, workers: int = 2) -> int:
+def run_pipeline(base: str) -> int:
     """Put the texts below base, run the pipeline on Luigi's local scheduler, print the report; 0 if all is well."""
     client = S3Client()
     for number, text in enumerate(_TEXTS):
         client.put_string(f"{text}\n", f"{base}/input/text-{number}.txt")
     print(f"Put {len(_TEXTS)} texts below {base}/input/.")
-    print(f"Running the pipeline with {workers} workers, each task in a process of its own ...", flush=True)
+    print("Running the pipeline with 2 workers, each task in a process of its own ...", flush=True)
     began = time.monotonic()
     result = luigi.build(
         [MergedReport(base, len(_TEXTS)), WordsByLetter(base, len(_TEXTS))],
         local_scheduler=True,
-        workers=workers,
+        workers=2,
         detailed_summary=True,
         log_level="WARNING",
         no_lock=True,
@@ -129,11 +125,7 @@ def _findings(client: S3Client, base: str) -> Iterator[str]:
     yield f"{report.path}, the first 10 of its {len(words)} lines:"
     yield from words[:10]
     outputs = [*client.listdir(f"{base}/counts"), report.path, f"{base}/by-letter/_SUCCESS"]
-    wrote = [_metadata(client, path) for path in outputs]
-    processes = {info.get("pid") for info in wrote}
-    boto3 = "absent" if all(info.get("boto3") == "absent" for info in wrote) else "LOADED"
-    yield f"{len(outputs)} outputs, written by {len(processes)} worker processes; boto3 in them: {boto3}."
-
-
-def _metadata(client: S3Client, path: str) -> dict[str, str]:
-    return client.s3.call(HeadObject(*client._path_to_bucket_and_key(path))).metadata
+    wrote = [client.s3.call(HeadObject(*parse_path(path))).metadata for path in outputs]
+    boto3 = "/".join(sorted({info["boto3"] for info in wrote}))
+    processes = len({info["pid"] for info in wrote})
+    yield f"{len(outputs)} outputs, written by {processes} worker processes; boto3 in them: {boto3}."

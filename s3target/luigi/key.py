@@ -1,25 +1,27 @@
-"""S3Key: what S3Client.get_key() and listdir(return_key=True) give."""
+"""S3Key: what S3Client.get_key() and listdir(return_key=True) give; and that there is none."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from luigi.target import FileSystemException
+
 from ..errors import NoSuchBucket, NotFound
 from ..filesystem import S3Path
 from ..protocol.operations.objects import ObjectInfo
 from ..transfer.reader import Reader, ReaderOptions, open_reader
-from .errors import FileNotFoundException
 
 if TYPE_CHECKING:
     from .client import S3Client
 
 
-class S3Key:
-    """An object by its address. What the store knows of it is asked for at the first look.
+class FileNotFoundException(FileSystemException):
+    """There is no such object."""
 
-    bucket_name, key, size (bytes), last_modified (aware, UTC), e_tag (in quotes), storage_class.
-    """
+
+class S3Key:
+    """An object by its address: bucket_name and key. What the store knows of it is asked for at the first look."""
 
     def __init__(self, client: S3Client, path: S3Path, options: ReaderOptions, info: ObjectInfo | None = None) -> None:
         self._client = client
@@ -41,18 +43,22 @@ class S3Key:
 
     @property
     def size(self) -> int:
+        """Bytes."""
         return self._loaded().size
 
     @property
     def last_modified(self) -> datetime:
+        """In UTC, with its time zone."""
         return self._loaded().last_modified
 
     @property
     def e_tag(self) -> str:
+        """In quotes."""
         return f'"{self._loaded().e_tag}"'
 
     @property
     def storage_class(self) -> str:
+        """STANDARD if the store says none."""
         return self._loaded().storage_class
 
     def exists(self) -> bool:

@@ -1,20 +1,28 @@
-"""Keyword arguments of S3Client and S3Target, checked before anything is sent."""
+"""What S3Client and S3Target are told: keyword arguments, checked before anything is sent, and [s3] of luigi.cfg."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import Any
+
+from luigi import configuration
 
 from ..errors import ConfigError
 from ..protocol.options import DOWNLOAD, UPLOAD, ExtraArgs, check, headers_for
 from ..settings import SETTINGS, check_names
-from .errors import DeprecatedBotoClientException
 
+ORIGIN = "luigi.cfg [s3]"
 WRITE_OPTIONS = UPLOAD | {"part_size", "progress"}
 DEPRECATED = {
     "encrypt_key": "say how to encrypt: ServerSideEncryption='AES256' (or 'aws:kms' with SSEKMSKeyId=)",
     "host": "name the region, region_name='us-west-1', or the store, endpoint_url='https://...'",
 }
 _FOR_READING = DOWNLOAD & UPLOAD - {"IfMatch", "IfNoneMatch"}
+
+
+class DeprecatedBotoClientException(ConfigError):
+    """An argument from the days of boto 2, or one that nothing here knows."""
 
 
 def check_deprecated(kwargs: ExtraArgs) -> None:
@@ -46,8 +54,49 @@ def for_reading(kwargs: ExtraArgs) -> dict[str, Any]:
 
 def check_settings(kwargs: ExtraArgs) -> None:
     """DeprecatedBotoClientException for the first name that is no setting."""
-    if any(name not in SETTINGS for name in kwargs):
-        try:
-            check_names(kwargs, "S3Client")
-        except ConfigError as error:
-            raise DeprecatedBotoClientException(str(error)) from None
+    try:
+        check_names(kwargs, "S3Client")
+    except ConfigError as error:
+        raise DeprecatedBotoClientException(str(error)) from None
+
+
+def section() -> dict[str, Any]:
+    """The settings in [s3] of luigi.cfg or luigi.toml, without what [DEFAULT] lends to all sections.
+
+    Those of luigi.cfg are text. ConfigError names an unknown setting and the nearest known one. The variable
+    S3TARGET_SECTION names another section: the demo's server is no business of [s3].
+    """
+    config = configuration.get_config()
+    name = os.environ.get("S3TARGET_SECTION") or "s3"
+    # A TOML parser is a ConfigParser too, but keeps what it read in `data`.
+    data = getattr(config, "data", None)
+    if isinstance(data, Mapping):
+        found = dict(data.get(name, {}))
+        check_names(found, ORIGIN)
+        return found
+    own = _own_options(config, name)
+    check_names(own, ORIGIN)
+    return {option: config.get(name, option) for option in own}
+
+
+def _own_options(config: Any, section: str) -> list[str]:
+    # As they were written: once interpolated, a value that [DEFAULT] lends no longer looks like its own.
+    lent = config.defaults()
+    written = config.items(section, raw=True) if config.has_section(section) else []
+    doubtful = {option for option, value in written if lent.get(option) == value}
+    own = [option for option, _ in written if option not in doubtful]
+    doubtful.intersection_update(SETTINGS)
+    return own + [option for option in _literal_options(config, section) if option in doubtful] if doubtful else own
+
+
+def _literal_options(config: Any, section: str) -> list[str]:
+    """What stands in the section itself, be it the same as in [DEFAULT]."""
+    import io
+    from configparser import RawConfigParser
+
+    text = io.StringIO()
+    config.write(text)
+    parser = RawConfigParser(default_section="", strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(text.getvalue())
+    return parser.options(section)

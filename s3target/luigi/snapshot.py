@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Iterator
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from .client import S3Client
 
 _THREADS = 8
-_active: tuple[Snapshot, ...] = ()
-_lock = threading.Lock()
+_active: list[Snapshot] = []
+"""The youngest last. What is done to it is atomic, so there is no lock that a fork could catch."""
 
 
 class Snapshot:
@@ -101,7 +100,7 @@ def _upwards(path: S3Path) -> Iterator[S3Path]:
 
 
 def _of(client: Client) -> Iterator[Snapshot]:
-    return (snapshot for snapshot in reversed(_active) if snapshot.client is client)
+    return (snapshot for snapshot in _active[::-1] if snapshot.client is client)
 
 
 def known(client: Client, path: S3Path) -> bool | None:
@@ -111,48 +110,31 @@ def known(client: Client, path: S3Path) -> bool | None:
     return next((answer for snapshot in _of(client) if (answer := snapshot.answer(path)) is not None), None)
 
 
-# Classes, not contextlib's generators: those cost as much as a signature, and this is around every write.
-class changing:
-    """Around what removes at path and below it, or makes things below it."""
+class changing:  # not contextlib's, which cost as much as a signature: this is around every write
+    """Around what removes at path and below it, or makes things below it. writes: makes an object at path."""
 
-    __slots__ = ("_client", "_path")
+    __slots__ = ("_client", "_path", "_writes")
 
-    def __init__(self, client: Client, path: S3Path) -> None:
-        self._client, self._path = client, path
+    def __init__(self, client: Client, path: S3Path, writes: bool = False) -> None:
+        self._client, self._path, self._writes = client, path, writes
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if _active:
-            self._tell(kind is None)
-
-    def _tell(self, done: bool) -> None:
         for snapshot in _of(self._client):
-            snapshot.forget(self._path)
-
-
-class writing(changing):
-    """Around what makes an object at path."""
-
-    __slots__ = ()
-
-    def _tell(self, done: bool) -> None:
-        for snapshot in _of(self._client):
-            if done:
+            if self._writes and kind is None:
                 snapshot.wrote(self._path)
-            else:  # it may be there all the same
+            else:  # what could not be written may be there all the same
                 snapshot.forget(self._path)
 
 
+writing = partial(changing, writes=True)
+
+
 def _doubt(*_: Any) -> None:
-    for snapshot in _active:
+    for snapshot in _active.copy():
         snapshot.doubt()
-
-
-def _new_lock_in_child() -> None:
-    global _lock, _active
-    _lock, _active = threading.Lock(), ()
 
 
 @cache
@@ -160,7 +142,7 @@ def _watch() -> None:
     """Once in a process: hear of tasks that start, and of children."""
     Task.event_handler(Event.START)(_doubt)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_doubt, after_in_child=_new_lock_in_child)
+        os.register_at_fork(before=_doubt, after_in_child=_active.clear)
 
 
 @contextlib.contextmanager
@@ -176,16 +158,14 @@ def prefetch(*prefixes: Any, client: S3Client | None = None) -> Iterator[Snapsho
     """
     from .client import S3Client
 
-    global _active
     if not prefixes:
         raise ConfigError("prefetch() takes the prefixes to list, such as 's3://bucket/warehouse/'")
     snapshot = Snapshot((client or S3Client()).s3, tuple(parse_path(prefix) for prefix in prefixes))
     _watch()
-    with _lock:
-        _active = (*_active, snapshot)  # before it is loaded: it hears of what is written meanwhile
+    _active.append(snapshot)  # before it is loaded: it hears of what is written meanwhile
     try:
         snapshot.load()
         yield snapshot
     finally:
-        with _lock:
-            _active = tuple(other for other in _active if other is not snapshot)
+        with contextlib.suppress(ValueError):  # in a forked child it is gone
+            _active.remove(snapshot)

@@ -1,23 +1,24 @@
-"""Luigi targets on S3. What they promise about writing is in files.py."""
+"""Luigi targets on S3, whose promises about writing are in files.py, and tasks that wait for them or ask for many."""
 
 from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from luigi.format import Bzip2Format, ChainFormat, GzipFormat, TextFormat, get_default_format
+from luigi.parameter import OptionalParameter, Parameter
 from luigi.target import FileSystemTarget
+from luigi.task import ExternalTask, Task, flatten
 
 from ..errors import ConfigError
 from ..filesystem import parse_path, path_text
 from ..globs import is_glob
 from ..protocol.operations.objects import GetObject, PutObject
-from ..protocol.options import UPLOAD
 from ..transfer.reader import ReaderOptions
 from .client import S3Client
-from .errors import FileNotFoundException
 from .files import AtomicS3File, ReadableS3File, StreamedS3File, check_vacant
 from .key import S3Key
 from .options import DEPRECATED, check_write_options, for_reading
@@ -26,7 +27,6 @@ from .screens import progress_of
 _FLAG = "_SUCCESS"
 _TEXT_CHUNK = 128 * 1024
 """Bytes decoded at a time; io's own 8 KiB are slower."""
-_OPTIONS = UPLOAD | {"part_size"}
 
 
 class S3Target(FileSystemTarget):
@@ -70,13 +70,13 @@ class S3Target(FileSystemTarget):
         if kwargs:
             # As with Luigi's own targets, those of boto 2 are in the way only of open("w").
             known = {name: value for name, value in kwargs.items() if name not in DEPRECATED}
-            check_write_options("S3Target", known, _OPTIONS)
+            check_write_options("S3Target", known)
         if upload not in ("at_close", "while_writing"):
             raise ConfigError(f'upload is "at_close" or "while_writing", not {upload!r}')
         self.format = get_default_format() if format is None else format
         self._fs = client
         self.overwrite, self.upload, self.tmp_dir, self.readahead = overwrite, upload, tmp_dir, readahead
-        progress_of(progress, self.path)
+        progress_of(progress, self.path)  # ConfigError
         self.progress, self.version_id = progress, version_id
         self.s3_options = kwargs
 
@@ -93,20 +93,19 @@ class S3Target(FileSystemTarget):
         self._fs = client
 
     @property
-    def decisive_path(self) -> str:
-        """What exists if and only if this target does."""
+    def _decisive_path(self) -> str:
+        """What is there if and only if this target is."""
         return f"{self.path}{self.flag}"
 
     @property
-    def is_told_by_listings(self) -> bool:
-        """Whether exists() is the existence of decisive_path, which its key in a listing shows."""
+    def _is_told_by_listings(self) -> bool:
         own_way = type(self).exists is not S3Target.exists or for_reading(self.s3_options)
         return not own_way and isinstance(self.fs, S3Client)
 
     def exists(self) -> bool:
         """Whether there is an object or a directory at the very path."""
-        client, path = self.fs, self.decisive_path
-        if self.s3_options and (options := for_reading(self.s3_options)):
+        client, path = self.fs, self._decisive_path
+        if options := for_reading(self.s3_options):
             return client.exists(path, **options)
         return client.exists_many([path])[path] if is_glob(parse_path(path)) else client.exists(path)
 
@@ -147,7 +146,7 @@ class S3Target(FileSystemTarget):
         if mode == "w":
             return self.format.pipe_writer(self._writer())
         if mode == "r":
-            file = self._reader()
+            file = ReadableS3File(self._key(), for_program=_runs_program(self.format))
             return self._text(file) if type(self.format) is TextFormat else self.format.pipe_reader(file)
         raise ValueError(f"mode {mode!r} is not supported; use 'r' or 'w' (bytes need format=luigi.format.Nop)")
 
@@ -156,12 +155,6 @@ class S3Target(FileSystemTarget):
         text = io.TextIOWrapper(file, *self.format.args, **self.format.kwargs)
         text._CHUNK_SIZE = _TEXT_CHUNK  # type: ignore[attr-defined]
         return text
-
-    def _reader(self) -> ReadableS3File:
-        try:
-            return ReadableS3File(self._key(), for_program=_runs_program(self.format))
-        except FileNotFoundException:
-            raise FileNotFoundException(f"Could not find file at {self.path}") from None
 
     def _writer(self) -> AtomicS3File | StreamedS3File:
         if isinstance(self.fs, S3Client):  # that nothing can be written there is told before the work is done
@@ -178,9 +171,9 @@ class S3Target(FileSystemTarget):
 
 
 def _runs_program(format: Any) -> bool:
-    """Whether the format hands the file to a program: of a chain it is the last member that gets it."""
-    if isinstance(format, ChainFormat):
-        return bool(format.args) and _runs_program(format.args[-1])
+    """Whether the format hands the file to a program."""
+    while isinstance(format, ChainFormat) and format.args:
+        format = format.args[-1]
     return isinstance(format, (GzipFormat, Bzip2Format))
 
 
@@ -203,3 +196,83 @@ class S3EmrTarget(S3FlagTarget):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         warnings.warn("S3EmrTarget is deprecated. Please use S3FlagTarget", stacklevel=2)
         super().__init__(*args, **kwargs)
+
+
+class S3PathTask(ExternalTask):
+    """Requires an object (or directory) at `path`."""
+
+    path = Parameter()
+
+    def output(self) -> S3Target:
+        return S3Target(self.path)
+
+
+class S3EmrTask(ExternalTask):
+    """Requires the output directory of an EMR job at `path`."""
+
+    path = Parameter()
+
+    def output(self) -> S3EmrTarget:
+        return S3EmrTarget(self.path)
+
+
+class S3FlagTask(ExternalTask):
+    """Requires a directory at `path` that holds the flag file; `_SUCCESS` if no other is named."""
+
+    path = Parameter()
+    flag = OptionalParameter(default=None)
+
+    def output(self) -> S3FlagTarget:
+        return S3FlagTarget(self.path, flag=self.flag)
+
+
+class BulkComplete:
+    """A mixin for tasks with outputs on S3, in front of luigi.Task:
+
+        class Report(s3target.BulkComplete, luigi.Task):
+
+    Its bulk_complete() takes about one request for 1,000 outputs that begin alike, and the Range tasks use it. A task
+    that decides by itself what complete means, and a target that is not on S3, are asked one by one.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if getattr(cls.bulk_complete, "__func__", None) is Task.bulk_complete.__func__:
+            raise ConfigError(f"{cls.__name__} has BulkComplete behind luigi.Task, where it does nothing; put it first")
+
+    @classmethod
+    def bulk_complete(cls, parameter_tuples: Iterable[Any]) -> list[Any]:
+        """Those of parameter_tuples for which the task is complete: tuples, dicts, or values of a single parameter."""
+        # Luigi's Range tasks call this with a functools.partial in place of the class.
+        tasks = [(given, _task(cls, given)) for given in parameter_tuples]
+        outputs = {id(task): flatten(task.output()) for _, task in tasks if type(task).complete is Task.complete}
+        there = _exist([target for targets in outputs.values() for target in targets])
+
+        def is_complete(task: Any) -> bool:
+            if id(task) not in outputs:
+                return bool(task.complete())
+            targets = outputs[id(task)]
+            return bool(targets) and all(there[id(target)] for target in targets)
+
+        return [given for given, task in tasks if is_complete(task)]
+
+
+def _task(cls: Any, given: Any) -> Any:
+    if isinstance(given, dict):
+        return cls(**given)
+    return cls(*given) if isinstance(given, list | tuple) else cls(given)
+
+
+def _exist(targets: list[Any]) -> dict[int, bool]:
+    """exists() of each, by its id."""
+    clients: dict[int, list[S3Target]] = {}
+    there: dict[int, bool] = {}
+    for target in targets:
+        if isinstance(target, S3Target) and target._is_told_by_listings:
+            clients.setdefault(id(target.fs.s3), []).append(target)
+        else:
+            there[id(target)] = bool(target.exists())
+    for of_one in clients.values():
+        found = of_one[0].fs.exists_many({target._decisive_path for target in of_one})
+        there.update((id(target), found[target._decisive_path]) for target in of_one)
+    return there

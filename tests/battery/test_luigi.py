@@ -11,8 +11,7 @@ import pytest
 from luigi.format import Gzip, Nop
 
 from connected import count, settings_for
-from s3target.luigi import S3Client, S3FlagTarget, S3Target
-from s3target.luigi.client import FileNotFoundException, InvalidDeleteException
+from s3target.luigi import FileNotFoundException, InvalidDeleteException, S3Client, S3FlagTarget, S3Target
 from servers.signed import request
 from servers.store import Store
 from stores import needs, over

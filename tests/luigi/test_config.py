@@ -13,7 +13,7 @@ from luigi.configuration import LuigiConfigParser, LuigiTomlParser
 from connected import settings_for
 from s3target import ConfigError, ConnectFailed, DeprecatedBotoClientException, S3Client, S3Target
 from s3target.client import Client
-from s3target.luigi.config import section
+from s3target.luigi.options import section
 from servers.store import Store
 
 Configure = Callable[[str], None]

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import BadResponse, ConfigError, CredentialsError, S3Error, ServiceError
 from ..protocol.encoding import parse_timestamp
 from ..protocol.endpoint import Location, partition_of
-from ..protocol.identity import Credentials
 from ..protocol.messages import Origin
 from ..protocol.operations.base import Fixed
 from ..protocol.operations.metadata import json_object
+from ..protocol.sigv4 import Credentials
 from ..value import replace
 from .profiles import expanded, read_text, stamp_of
 from .provider import Passed, Provider, Sources

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadResponse, ConfigError, NoCredentials, ServiceError, TimedOut, TransportError
 from ..protocol.endpoint import Location
-from ..protocol.identity import Credentials
 from ..protocol.messages import Origin, Query
 from ..protocol.operations.base import Fixed
+from ..protocol.sigv4 import Credentials
 from ..value import replace
 from .profiles import boolean, read_text
 from .provider import Passed, Provider, Sources

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..errors import BadResponse, ConfigError, RefreshFailed
 from ..protocol.encoding import parse_timestamp
-from ..protocol.identity import Credentials
+from ..protocol.sigv4 import Credentials
 from ..value import replace
 from .profiles import Profile, Stamp, Value, expanded, read_sections, read_text, stamp_of
 from .provider import Passed, Provider, Sources

@@ -121,44 +121,34 @@ def _checksum_header(request: Request, checksum: str | None) -> str | None:
 def crc32_combine(parts: Iterable[tuple[int, int]]) -> int:
     """The CRC32 of joined pieces from (crc32, length) of each, without their bytes.
 
-    Appending n zero bytes is a linear map over GF(2), applied by square and multiply over 32x32 bit matrices.
+    A CRC is a polynomial over GF(2); n more bytes behind it multiply it by x**8n, modulo the polynomial of CRC32.
     """
     total = 0
     for crc, length in parts:
-        total = _append_zeros(total, length) ^ crc
+        total = _product(total, _bytes_behind(length)) ^ crc
     return total
 
 
-def _append_zeros(crc: int, length: int) -> int:
-    power = 0
-    while length and crc:
-        if length & 1:
-            crc = _times(_zero_bytes(power), crc)
-        length >>= 1
-        power += 1
-    return crc
+@lru_cache(maxsize=64)  # all parts but the last are of one length
+def _bytes_behind(count: int) -> int:
+    """x**8count, by square and multiply."""
+    power, square = 1 << 31, 1 << 23
+    while count:
+        if count & 1:
+            power = _product(power, square)
+        square = _product(square, square)
+        count >>= 1
+    return power
 
 
-@lru_cache(maxsize=64)
-def _zero_bytes(power: int) -> tuple[int, ...]:
-    """The matrix that appends 2**power zero bytes."""
-    if power:
-        return _square(_zero_bytes(power - 1))
-    # One zero bit shifts the reflected register right; three squarings make that one byte.
-    return _square(_square(_square((0xEDB88320, *(1 << bit for bit in range(31))))))
-
-
-def _times(matrix: tuple[int, ...], vector: int) -> int:
+def _product(one: int, other: int) -> int:
+    """Of polynomials in CRC32's bit order: bit 31 is x**0."""
     product = 0
-    for column in matrix:
-        if vector & 1:
-            product ^= column
-        vector >>= 1
+    for bit in range(31, -1, -1):
+        if one >> bit & 1:
+            product ^= other
+        other = other >> 1 ^ (0xEDB88320 if other & 1 else 0)
     return product
-
-
-def _square(matrix: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple([_times(matrix, column) for column in matrix])
 
 
 def stored_checksum(headers: Headers) -> tuple[Digest | None, str]:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 from functools import lru_cache
-from itertools import product
+from urllib.parse import unquote_to_bytes
 
 from ..errors import ConfigError
 from .messages import Query
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
-_HEX = b"0123456789abcdefABCDEF"
-_DECODED = {bytes(pair): bytes([int(bytes(pair), 16)]) for pair in product(_HEX, _HEX)}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -29,6 +27,7 @@ def percent_encode(text: str, safe: bytes = b"") -> str:
         raise ConfigError(
             f"{text!r} has no UTF-8 form (a lone surrogate at {error.start}), so S3 cannot store it"
         ) from None
+    # urllib's quote() comes to the same, but takes three times as long.
     if not raw.translate(None, _UNRESERVED + safe):
         return text
     return "".join([chr(byte) if byte in safe else _ENCODED[byte] for byte in raw])
@@ -47,18 +46,10 @@ def query_string(query: Query) -> str:
     return "&".join([f"{name}={value}" for name, value in pairs])
 
 
-def percent_decode(text: str, plus_is_space: bool = True) -> str:
-    """Undo percent-encoding. In listings some stores write a space as "+", and all write "+" as %2B."""
-    if plus_is_space:
-        text = text.replace("+", " ")
-    if "%" not in text:
-        return text
-    head, *rest = text.encode().split(b"%")
-    pieces = [head]
-    for piece in rest:
-        byte = _DECODED.get(piece[:2])
-        pieces.append(byte + piece[2:] if byte else b"%" + piece)
-    return b"".join(pieces).decode(errors="surrogateescape")
+def percent_decode(text: str) -> str:
+    """Undo percent-encoding as it is in listings: some stores write a space as "+", and all write "+" as %2B."""
+    text = text.replace("+", " ")
+    return unquote_to_bytes(text).decode(errors="surrogateescape") if "%" in text else text
 
 
 def amz_timestamp(now: float) -> str:

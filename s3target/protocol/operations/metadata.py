@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from ...errors import BadResponse, NoCredentials
 from ...value import dataclass, field
 from ..encoding import parse_timestamp, percent_encode
-from ..identity import Credentials
 from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
+from ..sigv4 import Credentials
 from .base import Locator, ServiceOperation
 
 _NO_HEADERS: Headers = {}

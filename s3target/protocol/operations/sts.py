@@ -10,8 +10,8 @@ from typing import NamedTuple
 from ...errors import BadResponse
 from ...value import dataclass, field
 from ..encoding import parse_timestamp, query_string
-from ..identity import Credentials
 from ..messages import BytesBody, Query, Request, Response
+from ..sigv4 import Credentials
 from ..xml import Element
 from .base import Locator, ServiceOperation, document
 

@@ -8,7 +8,6 @@ import pytest
 
 from s3target.errors import BadResponse, NoCredentials
 from s3target.protocol.endpoint import Location
-from s3target.protocol.identity import Credentials
 from s3target.protocol.messages import Origin, Response
 from s3target.protocol.operations.base import Fixed
 from s3target.protocol.operations.metadata import (
@@ -20,6 +19,7 @@ from s3target.protocol.operations.metadata import (
     InstanceToken,
     SsoToken,
 )
+from s3target.protocol.sigv4 import Credentials
 
 HERE = Fixed(Location(Origin("http", "h", 80), "/base", "", ""))
 ROLES = "/base/latest/meta-data/iam/security-credentials/"

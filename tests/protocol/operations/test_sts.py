@@ -8,7 +8,6 @@ import pytest
 
 from s3target.errors import BadResponse
 from s3target.protocol.endpoint import Location, sts_endpoint
-from s3target.protocol.identity import Credentials
 from s3target.protocol.messages import Origin
 from s3target.protocol.operations.base import Fixed
 from s3target.protocol.operations.sts import (
@@ -17,6 +16,7 @@ from s3target.protocol.operations.sts import (
     CallerIdentity,
     GetCallerIdentity,
 )
+from s3target.protocol.sigv4 import Credentials
 from scripted import reply
 
 STS = Fixed(sts_endpoint("eu-west-1"))

@@ -18,7 +18,6 @@ from s3target.protocol.operations.multipart import (
     CompleteMultipartUpload,
     CreateMultipartUpload,
     ListMultipartUploads,
-    ListParts,
     Part,
     UploadPart,
     UploadPartCopy,
@@ -56,7 +55,6 @@ ON_OBJECTS = [
     UploadPartCopy(SOURCE, "b", "k", "u", 1, ByteRange(0, 9), SSE),
     CompleteMultipartUpload("b", "k", "u", (Part(1, "e"),), SSE),
     AbortMultipartUpload("b", "k", "u", SSE),
-    ListParts("b", "k", "u", headers=SSE),
 ]
 OF_STS = [
     AssumeRole("arn:r", "me", 900, "x", "mfa", mfa_code="SECRET"),

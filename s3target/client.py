@@ -17,10 +17,9 @@ from typing import Any, Protocol, TypeVar
 from .errors import BadResponse, NoCredentials, S3Error, ServiceError, TransportError
 from .protocol import sigv4
 from .protocol.checksum import seal
-from .protocol.messages import Request, Response, Stream
+from .protocol.messages import Credentials, Request, Response, Stream
 from .protocol.operations.base import Locator, Operation
 from .protocol.operations.buckets import HeadBucket
-from .protocol.sigv4 import Credentials
 from .retry import (
     MAX_SKEW,
     Accept,

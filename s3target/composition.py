@@ -17,9 +17,9 @@ from .client import Client, CredentialProvider
 from .credentials import Anonymous, Profiles, Sources, Static, assume_role, default_chain
 from .errors import ConfigError
 from .protocol.endpoint import Endpoint, sts_endpoint
+from .protocol.messages import Credentials
 from .protocol.operations.base import Fixed, Locator
 from .protocol.operations.sts import AssumeRole
-from .protocol.sigv4 import Credentials
 from .retry import RetryPolicy
 from .settings import Settings, resolve
 from .stores import STORES, UNKNOWN

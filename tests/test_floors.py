@@ -217,7 +217,7 @@ sys.modules["s3target"] = None
 import acme._vendor.s3x as s3x
 print(*everything(s3x))
 from acme._vendor.s3x import S3Target
-from acme._vendor.s3x.protocol.sigv4 import Credentials
+from acme._vendor.s3x.protocol.messages import Credentials
 from acme._vendor.s3x.protocol.messages import Origin, Request
 from acme._vendor.s3x.protocol.sigv4 import sign
 request = Request("GET", Origin("https", "s3.example.com", 443), "/bucket/key", region="us-east-1")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CredentialsError, NoCredentials
-from ..protocol.sigv4 import Credentials
+from ..protocol.messages import Credentials
 from .provider import Passed, Provider, failure
 from .refreshing import Refreshing
 

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import BadResponse, ConfigError, CredentialsError, S3Error, ServiceError
 from ..protocol.encoding import parse_timestamp
 from ..protocol.endpoint import Location, partition_of
-from ..protocol.messages import Origin
+from ..protocol.messages import Credentials, Origin
 from ..protocol.operations.base import Fixed
 from ..protocol.operations.metadata import json_object
-from ..protocol.sigv4 import Credentials
 from ..value import replace
 from .profiles import expanded, read_text, stamp_of
 from .provider import Passed, Provider, Sources
@@ -124,10 +123,10 @@ class Sso(Provider):
         self._advice = f"log in by: aws sso login --profile {profile}"
 
     def fetch(self) -> Credentials:
-        from ..protocol.operations.metadata import GetRoleCredentials
+        from ..protocol.operations.metadata import get_role_credentials
 
         settings = self._settings()
-        request = GetRoleCredentials(settings.account, settings.role, self._access_token(settings))
+        request = get_role_credentials(settings.account, settings.role, self._access_token(settings))
         try:
             with self._client("portal.sso", settings.region) as client:
                 credentials = client.call(request)
@@ -184,7 +183,7 @@ class Sso(Provider):
 
     def _renewed(self, settings: _Settings, path: str, content: dict[str, Any]) -> tuple[str, float] | None:
         """A new access token and its seconds, also written to the cache; None if it cannot be had."""
-        from ..protocol.operations.metadata import CreateToken
+        from ..protocol.operations.metadata import create_token
 
         try:
             if moment(content, "registrationExpiresAt") <= self._sources.clock():
@@ -193,7 +192,7 @@ class Sso(Provider):
             if not all(fields):
                 raise ValueError("there is no refresh token")
             with self._client("oidc", settings.region) as client:
-                fresh = client.call(CreateToken(*map(str, fields)))
+                fresh = client.call(create_token(*map(str, fields)))
         except (ValueError, S3Error) as error:
             _log.warning("the SSO login of profile %s was not renewed: %s", self._profile, error)
             return None

@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadResponse, ConfigError, NoCredentials, ServiceError, TimedOut, TransportError
 from ..protocol.endpoint import Location
-from ..protocol.messages import Origin, Query
+from ..protocol.messages import Credentials, Origin, Query
 from ..protocol.operations.base import Fixed
-from ..protocol.sigv4 import Credentials
 from ..value import replace
 from .profiles import boolean, read_text
 from .provider import Passed, Provider, Sources
 
 if TYPE_CHECKING:
     from ..client import Client
-    from ..protocol.operations.metadata import ContainerCredentials
+    from ..protocol.operations.metadata import Question
 
 
 _ECS = "169.254.170.2"
@@ -43,10 +42,10 @@ class Container(Provider):
     def fetch(self) -> Credentials:
         origin, request = self._request()
         with self._sources.unsigned(Fixed(Location(origin, "", "", "")), _TIMEOUT, _ATTEMPTS) as client:
-            return client.call(request)
+            return replace(client.call(request), source=self.name)
 
-    def _request(self) -> tuple[Origin, ContainerCredentials]:
-        from ..protocol.operations.metadata import ContainerCredentials
+    def _request(self) -> tuple[Origin, Question[Credentials]]:
+        from ..protocol.operations.metadata import container_credentials
 
         relative, full = self._sources.environ.get(_RELATIVE), self._sources.environ.get(_FULL)
         if relative:
@@ -57,7 +56,7 @@ class Container(Provider):
             origin, path, query = _parse(full, _FULL)
         else:
             raise Passed(f"neither {_RELATIVE} nor {_FULL} is set")
-        return origin, ContainerCredentials(path, query, self._authorization())
+        return origin, container_credentials(path, query, self._authorization())
 
     def _authorization(self) -> str | None:
         environ = self._sources.environ
@@ -142,22 +141,22 @@ class Instance(Provider):
         return Passed(f"no keys from the instance metadata service: {error}")
 
     def _ask(self) -> Credentials:
-        from ..protocol.operations.metadata import InstanceCredentials, InstanceRole
+        from ..protocol.operations.metadata import instance_credentials, instance_role
 
         timeout = self._sources.number("AWS_METADATA_SERVICE_TIMEOUT", "metadata_service_timeout", 1.0)
         attempts = self._sources.number("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "metadata_service_num_attempts", 1)
         with self._sources.unsigned(self._endpoint(), timeout, max(1, int(attempts))) as client:
             token = self._token(client)
-            role = client.call(InstanceRole(token))
-            credentials = client.call(InstanceCredentials(role, token))
+            role = client.call(instance_role(token))
+            credentials = client.call(instance_credentials(role, token))
         return replace(credentials, source=f"{self.name}: {role}")
 
     def _token(self, client: Client) -> str | None:
         """None: use version 1, which is refused with Passed if it is turned off."""
-        from ..protocol.operations.metadata import InstanceToken
+        from ..protocol.operations.metadata import instance_token
 
         try:
-            return client.call(InstanceToken())
+            return client.call(instance_token())
         except TransportError as error:
             # In a container the answer may not get through, since it may travel one hop only: silence means version 1.
             if not isinstance(error, (TimedOut, BadResponse)):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, CredentialsError, RefreshFailed, S3Error
-from ..protocol.sigv4 import Credentials
+from ..protocol.messages import Credentials
 from ..value import dataclass, field, replace
 from .profiles import Profiles, boolean
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import RefreshFailed, S3Error
-from ..protocol.sigv4 import Credentials
+from ..protocol.messages import Credentials
 from ..transport.fork import renew_in_children
 from .provider import CannotRenew, failure
 

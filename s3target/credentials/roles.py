@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, CredentialsError, RefreshFailed, ServiceError, TransportError
-from ..protocol.sigv4 import Credentials
+from ..protocol.messages import Credentials
 from ..value import replace
 from .chain import Chain, profile_bound
 from .profiles import Profile, read_text

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..errors import BadResponse, ConfigError, RefreshFailed
 from ..protocol.encoding import parse_timestamp
-from ..protocol.sigv4 import Credentials
+from ..protocol.messages import Credentials
 from ..value import replace
 from .profiles import Profile, Stamp, Value, expanded, read_sections, read_text, stamp_of
 from .provider import Passed, Provider, Sources
@@ -189,6 +189,6 @@ def _read(output: bytes) -> Credentials:
         version = content.get("Version")
         if version != 1 or isinstance(version, bool):
             raise BadResponse('its "Version" is not 1')
-        return credentials_of(content, Process.name, "SessionToken")
+        return credentials_of(content, "SessionToken")
     except BadResponse as error:
         raise RefreshFailed(f"credential_process printed something else than credentials: {error}") from None

@@ -14,9 +14,8 @@ import hmac
 from typing import NamedTuple
 
 from ..errors import ConfigError
-from ..value import dataclass, field
 from .encoding import amz_timestamp, query_string
-from .messages import Headers, Query, Request
+from .messages import Credentials, Headers, Query, Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -26,20 +25,6 @@ MAX_EXPIRES = 7 * 24 * 3600
 
 KeyCache = dict[tuple[str, str, str, str], bytes]
 """(secret, day, region, service) -> signing key."""
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """One set of keys. An attempt is signed with one such value whole, so keys of two renewals are never mixed.
-
-    expires_at: seconds since 1970, None for keys that do not expire. source: which provider they came from.
-    """
-
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
-    expires_at: float | None = None
-    source: str = ""
 
 
 class Scope(NamedTuple):

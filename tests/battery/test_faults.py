@@ -29,8 +29,8 @@ from s3target.client import Client
 from s3target.errors import S3Error
 from s3target.luigi.client import S3Client
 from s3target.protocol.endpoint import Endpoint
+from s3target.protocol.messages import Credentials
 from s3target.protocol.operations.objects import HeadObject
-from s3target.protocol.sigv4 import Credentials
 from s3target.retry import RetryPolicy
 from s3target.transport import HttpTransport, TransportOptions
 from server.faults import FAULTS

@@ -13,9 +13,8 @@ from urllib.parse import parse_qsl
 from s3target.client import Client, CredentialProvider
 from s3target.credentials import Anonymous, Profiles, Sources
 from s3target.protocol.endpoint import Location, sts_endpoint
-from s3target.protocol.messages import Origin, Request, Response
+from s3target.protocol.messages import Credentials, Origin, Request, Response
 from s3target.protocol.operations.base import Fixed, Locator
-from s3target.protocol.sigv4 import Credentials
 from s3target.retry import RetryPolicy
 from s3target.transport import HttpTransport, TransportOptions
 

@@ -11,8 +11,8 @@ from s3target.client import Client
 from s3target.errors import AccessDenied, ConfigError, ObjectChanged, PreconditionFailed
 from s3target.filesystem import FileSystem, S3Path
 from s3target.protocol.endpoint import Endpoint
+from s3target.protocol.messages import Credentials
 from s3target.protocol.operations.objects import CopySource
-from s3target.protocol.sigv4 import Credentials
 from s3target.retry import RetryPolicy
 from s3target.stores import STORES
 from s3target.transfer.copy import copy

@@ -1,6 +1,7 @@
 """The services that hand out keys over plain HTTP: instance metadata, container credentials, IAM Identity Center (SSO).
 
-None of these requests is signed. Answers are JSON or a line of text.
+None of these requests is signed. Answers are JSON or a line of text; what breaks its promise is BadResponse, which
+never quotes the answer.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html,
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html,
 https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html,
@@ -9,104 +10,91 @@ https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ...errors import BadResponse, NoCredentials
 from ...value import dataclass, field
 from ..encoding import parse_timestamp, percent_encode
-from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
-from ..sigv4 import Credentials
-from .base import Locator, ServiceOperation
+from ..messages import EMPTY, Body, BytesBody, Credentials, Headers, Query, Request, Response
+from .base import Locator, Result, ServiceOperation
 
-_NO_HEADERS: Headers = {}
-
-
-@dataclass(frozen=True)
-class InstanceToken(ServiceOperation[str]):
-    """The session token of IMDSv2. lifetime: seconds."""
-
-    lifetime: int = 21600
-
-    def request(self, endpoint: Locator) -> Request:
-        headers = {"x-aws-ec2-metadata-token-ttl-seconds": str(self.lifetime)}
-        return _request(endpoint, "PUT", "/latest/api/token", headers=headers)
-
-    def parse(self, response: Response) -> str:
-        return _line(response)
+_ROLES = "/latest/meta-data/iam/security-credentials/"
 
 
 @dataclass(frozen=True)
-class InstanceRole(ServiceOperation[str]):
-    """The name of the instance's role. token None: version 1 of the service."""
+class Question(ServiceOperation[Result]):
+    """One such request. asked: the operation's name. read: makes the result of the answer's body."""
 
-    token: str | None = field(default=None, repr=False)
-
-    def request(self, endpoint: Locator) -> Request:
-        return _request(endpoint, "GET", _ROLES, headers=_with_token(self.token))
-
-    def parse(self, response: Response) -> str:
-        return _line(response)
-
-
-@dataclass(frozen=True)
-class InstanceCredentials(ServiceOperation[Credentials]):
-    """The keys of the instance's role. NoCredentials if the service says why it has none."""
-
-    role: str
-    token: str | None = field(default=None, repr=False)
-
-    def request(self, endpoint: Locator) -> Request:
-        return _request(endpoint, "GET", _ROLES + percent_encode(self.role), headers=_with_token(self.token))
-
-    def parse(self, response: Response) -> Credentials:
-        content = json_object(response.content)
-        if "AccessKeyId" not in content and "Code" in content:
-            raise NoCredentials(f"instance metadata answered {content['Code']}: {content.get('Message', '')}")
-        return credentials_of(content, "iam-role", "Token", must_expire=True)
-
-
-@dataclass(frozen=True)
-class ContainerCredentials(ServiceOperation[Credentials]):
-    """The keys that ECS or EKS has for a container. path: percent-encoded. authorization: of the header."""
-
+    asked: str
+    read: Callable[[bytes], Result]
     path: str
+    headers: Headers = field(repr=False)
     query: Query = ()
-    authorization: str | None = field(default=None, repr=False)
+    method: str = "GET"
+    body: Body = EMPTY
+
+    @property
+    def name(self) -> str:
+        return self.asked
 
     def request(self, endpoint: Locator) -> Request:
-        headers = {"accept": "application/json"}
-        if self.authorization:
-            headers["authorization"] = self.authorization
-        return _request(endpoint, "GET", self.path, self.query, headers)
+        location = endpoint.locate()
+        path = location.base_path + self.path
+        return Request(self.method, location.origin, path, self.query, self.headers, self.body, service="")
 
-    def parse(self, response: Response) -> Credentials:
-        return credentials_of(json_object(response.content), "container-role", "Token")
+    def parse(self, response: Response) -> Result:
+        return self.read(response.content)
 
 
-@dataclass(frozen=True)
-class GetRoleCredentials(ServiceOperation[Credentials]):
+def instance_token(lifetime: int = 21600) -> Question[str]:
+    """The session token of IMDSv2. lifetime: seconds."""
+    headers = {"x-aws-ec2-metadata-token-ttl-seconds": str(lifetime)}
+    return Question("InstanceToken", _line, "/latest/api/token", headers, method="PUT")
+
+
+def instance_role(token: str | None = None) -> Question[str]:
+    """The name of the instance's role. token None: version 1 of the service."""
+    return Question("InstanceRole", _line, _ROLES, _with_token(token))
+
+
+def instance_credentials(role: str, token: str | None = None) -> Question[Credentials]:
+    """The keys of the instance's role. NoCredentials if the service says why it has none."""
+    return Question("InstanceCredentials", _of_instance, _ROLES + percent_encode(role), _with_token(token))
+
+
+def _with_token(token: str | None) -> Headers:
+    return {"x-aws-ec2-metadata-token": token} if token else {}
+
+
+def _of_instance(answer: bytes) -> Credentials:
+    content = json_object(answer)
+    if "AccessKeyId" not in content and "Code" in content:
+        raise NoCredentials(f"instance metadata answered {content['Code']}: {content.get('Message', '')}")
+    return credentials_of(content, "Token", must_expire=True)
+
+
+def container_credentials(path: str, query: Query = (), authorization: str | None = None) -> Question[Credentials]:
+    """The keys that ECS or EKS has for a container. path: percent-encoded. authorization: of the header."""
+    headers = {"accept": "application/json", **({"authorization": authorization} if authorization else {})}
+    return Question(
+        "ContainerCredentials", lambda answer: credentials_of(json_object(answer), "Token"), path, headers, query
+    )
+
+
+def get_role_credentials(account: str, role: str, access_token: str) -> Question[Credentials]:
     """The keys of a role in an account, for somebody who is logged in to IAM Identity Center."""
+    query = (("role_name", role), ("account_id", account))
+    headers = {"x-amz-sso_bearer_token": access_token}
+    return Question("GetRoleCredentials", _of_login, "/federation/credentials", headers, query)
 
-    account: str
-    role: str
-    access_token: str = field(repr=False)
 
-    def request(self, endpoint: Locator) -> Request:
-        query = (("role_name", self.role), ("account_id", self.account))
-        headers = {"x-amz-sso_bearer_token": self.access_token}
-        return _request(endpoint, "GET", "/federation/credentials", query, headers)
-
-    def parse(self, response: Response) -> Credentials:
-        keys = json_object(response.content).get("roleCredentials")
-        if not isinstance(keys, Mapping):
-            raise BadResponse("GetRoleCredentials was answered without roleCredentials")
-        end = keys.get("expiration")
-        if not isinstance(end, (int, float)):
-            raise BadResponse("GetRoleCredentials was answered with an expiration that is no number")
-        return Credentials(
-            _text(keys, "accessKeyId"), _text(keys, "secretAccessKey"), _text(keys, "sessionToken"), end / 1000, "sso"
-        )
+def _of_login(answer: bytes) -> Credentials:
+    keys = json_object(answer).get("roleCredentials")
+    if not isinstance(keys, Mapping):
+        raise BadResponse("the answer has no roleCredentials")
+    key_id, secret, token = (_text(keys, name) for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
+    return Credentials(key_id, secret, token, _number(keys, "expiration") / 1000)
 
 
 class SsoToken(NamedTuple):
@@ -120,37 +108,29 @@ class SsoToken(NamedTuple):
         return f"SsoToken(lifetime={self.lifetime})"
 
 
-@dataclass(frozen=True)
-class CreateToken(ServiceOperation[SsoToken]):
+def create_token(client_id: str, client_secret: str, refresh_token: str) -> Question[SsoToken]:
     """A new access token for a refresh token."""
+    import json
 
-    client_id: str
-    client_secret: str = field(repr=False)
-    refresh_token: str = field(repr=False)
+    fields = {
+        "grantType": "refresh_token",
+        "clientId": client_id,
+        "clientSecret": client_secret,
+        "refreshToken": refresh_token,
+    }
+    body = BytesBody(json.dumps(fields).encode())
+    return Question("CreateToken", _sso_token, "/token", {"content-type": "application/json"}, (), "POST", body)
 
-    def request(self, endpoint: Locator) -> Request:
-        import json
 
-        fields = {
-            "grantType": "refresh_token",
-            "clientId": self.client_id,
-            "clientSecret": self.client_secret,
-            "refreshToken": self.refresh_token,
-        }
-        headers = {"content-type": "application/json"}
-        return _request(endpoint, "POST", "/token", headers=headers, body=BytesBody(json.dumps(fields).encode()))
-
-    def parse(self, response: Response) -> SsoToken:
-        content = json_object(response.content)
-        lifetime = content.get("expiresIn")
-        if not isinstance(lifetime, (int, float)):
-            raise BadResponse("CreateToken was answered with an expiresIn that is no number")
-        refresh_token = content.get("refreshToken")
-        return SsoToken(_text(content, "accessToken"), lifetime, str(refresh_token) if refresh_token else None)
+def _sso_token(answer: bytes) -> SsoToken:
+    content = json_object(answer)
+    refresh_token = content.get("refreshToken")
+    lifetime = _number(content, "expiresIn")
+    return SsoToken(_text(content, "accessToken"), lifetime, str(refresh_token) if refresh_token else None)
 
 
 def json_object(content: bytes | str) -> Mapping[str, Any]:
-    """BadResponse, which never quotes the content, if it is not one JSON object."""
+    """BadResponse if it is not one JSON object."""
     import json
 
     try:
@@ -162,44 +142,22 @@ def json_object(content: bytes | str) -> Mapping[str, Any]:
     return value
 
 
-def credentials_of(
-    content: Mapping[str, Any], source: str, session_field: str, must_expire: bool = False
-) -> Credentials:
-    """Of the object that container, instance and process agree on. session_field: where the session token is."""
-    end = content.get("Expiration")
-    if end is None and must_expire:
+def credentials_of(content: Mapping[str, Any], session_field: str, must_expire: bool = False) -> Credentials:
+    """Of the names that container, instance, process and STS agree on. session_field: where the session token is."""
+    end, session_token = content.get("Expiration"), content.get(session_field)
+    if must_expire and not end:
         raise BadResponse("the answer has no Expiration")
-    session_token = content.get(session_field)
     try:
         expires_at = parse_timestamp(end).timestamp() if end else None
     except (ValueError, TypeError, AttributeError):
         raise BadResponse("the answer has an Expiration that is no time") from None
     key_id, secret = _text(content, "AccessKeyId"), _text(content, "SecretAccessKey")
-    return Credentials(key_id, secret, str(session_token) if session_token else None, expires_at, source)
+    return Credentials(key_id, secret, str(session_token) if session_token else None, expires_at)
 
 
-_ROLES = "/latest/meta-data/iam/security-credentials/"
-
-
-def _request(
-    endpoint: Locator,
-    method: str,
-    path: str,
-    query: Query = (),
-    headers: Headers = _NO_HEADERS,
-    body: Body = EMPTY,
-) -> Request:
-    location = endpoint.locate()
-    return Request(method, location.origin, location.base_path + path, query, headers, body, service="")
-
-
-def _with_token(token: str | None) -> Headers:
-    return {"x-aws-ec2-metadata-token": token} if token else _NO_HEADERS
-
-
-def _line(response: Response) -> str:
+def _line(answer: bytes) -> str:
     """The answer's one line, which will be part of a header or a path."""
-    text = response.content.decode("ascii", errors="replace").strip()
+    text = answer.decode("ascii", errors="replace").strip()
     if not text or not text.isascii() or not text.isprintable():
         raise BadResponse("the answer is empty, or not a line of text")
     return text
@@ -209,4 +167,11 @@ def _text(content: Mapping[str, Any], name: str) -> str:
     value = content.get(name)
     if not value or not isinstance(value, str):
         raise BadResponse(f"the answer has no {name}")
+    return value
+
+
+def _number(content: Mapping[str, Any], name: str) -> float:
+    value = content.get(name)
+    if not isinstance(value, (int, float)):
+        raise BadResponse(f"the answer has no {name} that is a number")
     return value

@@ -5,55 +5,54 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 from ...errors import BadResponse
 from ...value import dataclass, field
-from ..encoding import parse_timestamp, query_string
-from ..messages import BytesBody, Query, Request, Response
-from ..sigv4 import Credentials
-from ..xml import Element
-from .base import Locator, ServiceOperation, document
-
-_VERSION = "2011-06-15"
+from ..encoding import query_string
+from ..messages import BytesBody, Credentials, Request, Response
+from .base import Locator, Result, ServiceOperation, document
+from .metadata import credentials_of
 
 
-class CallerIdentity(NamedTuple):
-    account: str
-    arn: str
-    user_id: str
+class _StsOperation(ServiceOperation[Result]):
+    """One whose name, fields and result are called as in the API."""
+
+    signed: ClassVar[bool] = True
+
+    def fields(self) -> Mapping[str, str | int | None]:
+        """What to ask for; what is empty is left out."""
+        raise NotImplementedError
+
+    def request(self, endpoint: Locator) -> Request:
+        location = endpoint.locate()
+        given = ((name, str(value)) for name, value in self.fields().items() if value)
+        form = query_string((("Action", self.name), ("Version", "2011-06-15"), *given))
+        return Request(
+            "POST",
+            location.origin,
+            location.base_path or "/",
+            headers={"content-type": "application/x-www-form-urlencoded; charset=utf-8"},
+            body=BytesBody(form.encode()),
+            region=location.region,
+            service=location.service if self.signed else "",
+        )
+
+    def _result(self, response: Response, *path: str) -> Mapping[str, str]:
+        result = document(response, f"{self.name}Response").find(f"{self.name}Result", *path)
+        if result is None:
+            raise BadResponse(f"{self.name} was answered without {' '.join(path) or 'a result'}")
+        return {child.name: child.text for child in result.children}
 
 
-def _form(endpoint: Locator, action: str, fields: Query, signed: bool = True) -> Request:
-    location = endpoint.locate()
-    given = tuple((name, value) for name, value in fields if value)
-    body = query_string((("Action", action), ("Version", _VERSION), *given))
-    return Request(
-        "POST",
-        location.origin,
-        location.base_path or "/",
-        headers={"content-type": "application/x-www-form-urlencoded; charset=utf-8"},
-        body=BytesBody(body.encode()),
-        region=location.region,
-        service=location.service if signed else "",
-    )
-
-
-def _credentials(result: Element | None, source: str) -> Credentials:
-    keys = result.find("Credentials") if result else None
-    if keys is None or not keys.get("AccessKeyId") or not keys.get("SecretAccessKey"):
-        raise BadResponse(f"{source} was answered without credentials")
-    try:
-        expires_at = parse_timestamp(keys.get("Expiration")).timestamp()
-    except ValueError:
-        raise BadResponse(f"{source} was answered with an Expiration that is no time") from None
-    return Credentials(
-        keys.get("AccessKeyId"), keys.get("SecretAccessKey"), keys.get("SessionToken") or None, expires_at, source
-    )
+class _AssumeOperation(_StsOperation[Credentials]):
+    def parse(self, response: Response) -> Credentials:
+        return credentials_of(self._result(response, "Credentials"), "SessionToken", must_expire=True)
 
 
 @dataclass(frozen=True)
-class AssumeRole(ServiceOperation[Credentials]):
+class AssumeRole(_AssumeOperation):
     """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 
     duration: seconds, 900 to 43,200, None for the service's default (an hour).
@@ -66,53 +65,49 @@ class AssumeRole(ServiceOperation[Credentials]):
     mfa_serial: str | None = None
     mfa_code: str | None = field(default=None, repr=False)
 
-    def request(self, endpoint: Locator) -> Request:
-        fields = (
-            ("RoleArn", self.role_arn),
-            ("RoleSessionName", self.session_name),
-            ("DurationSeconds", str(self.duration or "")),
-            ("ExternalId", self.external_id or ""),
-            ("SerialNumber", self.mfa_serial or ""),
-            ("TokenCode", self.mfa_code or ""),
-        )
-        return _form(endpoint, "AssumeRole", fields)
-
-    def parse(self, response: Response) -> Credentials:
-        return _credentials(document(response, "AssumeRoleResponse").find("AssumeRoleResult"), "AssumeRole")
+    def fields(self) -> Mapping[str, str | int | None]:
+        return {
+            "RoleArn": self.role_arn,
+            "RoleSessionName": self.session_name,
+            "DurationSeconds": self.duration,
+            "ExternalId": self.external_id,
+            "SerialNumber": self.mfa_serial,
+            "TokenCode": self.mfa_code,
+        }
 
 
 @dataclass(frozen=True)
-class AssumeRoleWithWebIdentity(ServiceOperation[Credentials]):
+class AssumeRoleWithWebIdentity(_AssumeOperation):
     """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html (never signed)"""
 
+    signed: ClassVar[bool] = False
     role_arn: str
     session_name: str
     token: str = field(repr=False)
     duration: int | None = None
 
-    def request(self, endpoint: Locator) -> Request:
-        fields = (
-            ("RoleArn", self.role_arn),
-            ("RoleSessionName", self.session_name),
-            ("WebIdentityToken", self.token),
-            ("DurationSeconds", str(self.duration or "")),
-        )
-        return _form(endpoint, "AssumeRoleWithWebIdentity", fields, signed=False)
+    def fields(self) -> Mapping[str, str | int | None]:
+        return {
+            "RoleArn": self.role_arn,
+            "RoleSessionName": self.session_name,
+            "WebIdentityToken": self.token,
+            "DurationSeconds": self.duration,
+        }
 
-    def parse(self, response: Response) -> Credentials:
-        root = document(response, "AssumeRoleWithWebIdentityResponse")
-        return _credentials(root.find("AssumeRoleWithWebIdentityResult"), "AssumeRoleWithWebIdentity")
+
+class CallerIdentity(NamedTuple):
+    account: str
+    arn: str
+    user_id: str
 
 
 @dataclass(frozen=True)
-class GetCallerIdentity(ServiceOperation[CallerIdentity]):
+class GetCallerIdentity(_StsOperation[CallerIdentity]):
     """https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
 
-    def request(self, endpoint: Locator) -> Request:
-        return _form(endpoint, "GetCallerIdentity", ())
+    def fields(self) -> Mapping[str, str | int | None]:
+        return {}
 
     def parse(self, response: Response) -> CallerIdentity:
-        result = document(response, "GetCallerIdentityResponse").find("GetCallerIdentityResult")
-        if result is None:
-            raise BadResponse("GetCallerIdentity was answered without a result")
-        return CallerIdentity(result.get("Account"), result.get("Arn"), result.get("UserId"))
+        result = self._result(response)
+        return CallerIdentity(*(result.get(name, "") for name in ("Account", "Arn", "UserId")))

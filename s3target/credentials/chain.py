@@ -9,74 +9,52 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CredentialsError, NoCredentials
+from ..errors import NoCredentials
 from ..protocol.messages import Credentials
-from .provider import Passed, Provider, failure
+from .provider import Passed, Provider
 from .refreshing import Refreshing
 
 if TYPE_CHECKING:
     from .provider import Sources
 
 
-class Chain:
-    """A CredentialProvider that asks each of `providers` until one has keys; that one alone is asked from then on.
+class Chain(Refreshing):
+    """Asks each of `providers` until one has keys; that one alone is asked from then on.
 
-    what: whose credentials these are, for messages. clock: seconds since 1970.
+    what: whose credentials these are, for messages. get() raises NoCredentials, which lists every provider and why it
+    passed, or the error of a provider that failed.
     """
 
     def __init__(
-        self,
-        providers: Sequence[Provider],
-        what: str = "credentials",
-        *,
-        clock: Callable[[], float] = time.time,
+        self, providers: Sequence[Provider], what: str = "credentials", *, clock: Callable[[], float] = time.time
     ) -> None:
-        self._providers = tuple(providers)
-        self._what = what
+        self._providers, self._what = tuple(providers), what
         self._winner: Provider | None = None
-        self._cache = Refreshing(self._fetch, what, clock=clock, changed=self._changed)
+        super().__init__(self._first, what, clock=clock, changed=self._winner_changed)
 
-    def get(self) -> Credentials:
-        """NoCredentials lists every provider and why it passed; other CredentialsError, ConfigError: one failed."""
-        return self._cache.get()
-
-    def invalidate(self, credentials: Credentials, certain: bool) -> bool:
-        return self._cache.invalidate(credentials, certain)
-
-    def _fetch(self) -> Credentials:
-        if self._winner is not None:
-            return _fetched(self._winner)
+    def _first(self) -> Credentials:
         passed = []
-        for provider in self._providers:
+        for provider in self._providers if self._winner is None else (self._winner,):
+            self._name = provider.name
             try:
-                credentials = _fetched(provider)
+                credentials = provider.fetch()
             except Passed as reason:
+                if self._winner is not None:
+                    raise
                 passed.append(f"\n  {provider.name}: {reason}")
             else:
                 self._winner = provider
                 return credentials
         raise NoCredentials(f"no {self._what} found; tried in this order:{''.join(passed)}")
 
-    def _changed(self) -> bool:
+    def _winner_changed(self) -> bool:
         return self._winner is not None and self._winner.changed()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_winner": None}
+        return {**super().__getstate__(), "_winner": None}
 
     def __repr__(self) -> str:
         return f"Chain({', '.join(provider.name for provider in self._providers)})"
-
-
-def _fetched(provider: Provider) -> Credentials:
-    try:
-        return provider.fetch()
-    except (Passed, CredentialsError):
-        raise
-    except Exception as error:
-        told = failure(provider.name, error)
-        if told is error:
-            raise
-        raise told from error
 
 
 def default_chain(sources: Sources) -> Chain:

@@ -112,30 +112,24 @@ class Provider:
 class Static:
     """Keys that were given, for good."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials | None) -> None:
         self._credentials = credentials
 
-    def get(self) -> Credentials:
+    def get(self) -> Credentials | None:
         return self._credentials
 
     def invalidate(self, credentials: Credentials, certain: bool) -> bool:
         return False
 
     def __repr__(self) -> str:
-        return f"Static({self._credentials!r})"
+        return f"{type(self).__name__}({self._credentials or ''})"
 
 
-class Anonymous:
+class Anonymous(Static):
     """No keys: requests go unsigned. Only ever because somebody asked for it."""
 
-    def get(self) -> None:
-        return None
-
-    def invalidate(self, credentials: Credentials, certain: bool) -> bool:
-        return False
-
-    def __repr__(self) -> str:
-        return "Anonymous()"
+    def __init__(self) -> None:
+        super().__init__(None)
 
 
 def failure(name: str, error: Exception) -> S3Error:

@@ -189,8 +189,8 @@ class Refreshing:
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("_fetch", "_name", "_changed", "_clock", "_windows")
-        return {name: self.__dict__[name] for name in kept}
+        own = ("_held", "_failures", "_failed", "_lock")
+        return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -79,6 +79,9 @@ class FakeSts:
     def close(self) -> None:
         self.open -= 1
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FakeSts, (self.clock, self.lifetime)
+
 
 def sts_error(status: int, code: str) -> Response:
     content = f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"

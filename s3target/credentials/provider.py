@@ -34,11 +34,11 @@ class Sources:
 
     sts: makes a client for STS that signs with the given keys. http: makes an unsigned client for a metadata service or
     SSO, from its address and a timeout in seconds, without any proxy. Each such client is closed after use, so it must
-    not share its connections. clock: seconds since 1970. ask: asks a person for an MFA code; None: on the terminal.
+    not share its connections. clock: seconds since 1970.
     outside: as http, for a service on the internet, so by the configured proxies and certificates; None: http.
 
     A pickle of it has no secrets if environ is os.environ, whose place the other process's own takes. It can be made if
-    sts, http, clock, ask and outside can be pickled.
+    sts, http, clock and outside can be pickled.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -47,7 +47,6 @@ class Sources:
     sts: Callable[[CredentialProvider], Client]
     http: Callable[[Locator, float], Client]
     clock: Callable[[], float] = time.time
-    ask: Callable[[str], str] | None = None
     outside: Callable[[Locator, float], Client] | None = None
 
     @property
@@ -55,10 +54,9 @@ class Sources:
         """The name of the profile in use."""
         return self.profiles.chosen if self.profile_name is None else self.profile_name
 
-    def setting(self, variable: str, key: str, profile: str | None = None) -> str | None:
-        """The environment's value, or the profile's (the chosen one's). An empty one counts as none."""
-        given = self.environ.get(variable)
-        return given or self.profiles.get(self.chosen if profile is None else profile).text(key)
+    def setting(self, variable: str, key: str) -> str | None:
+        """The environment's value, or that of the profile in use. An empty one counts as none."""
+        return self.environ.get(variable) or self.profiles.get(self.chosen).text(key)
 
     def number(self, variable: str, key: str, default: float) -> float:
         """A setting that is a number above 0. ConfigError if it is none."""

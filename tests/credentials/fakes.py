@@ -191,7 +191,6 @@ def sources_of(
     sts: Callable[[CredentialProvider], Client] | None = None,
     http: Callable[[Locator, float], Client] = no_http,
     clock: Callable[[], float] | None = None,
-    ask: Callable[[str], str] | None = None,
 ) -> Sources:
     clock = clock or Clock()
-    return Sources(environ, Profiles.load(environ, profile), profile, sts or FakeSts(clock), http, clock, ask)
+    return Sources(environ, Profiles.load(environ, profile), profile, sts or FakeSts(clock), http, clock)

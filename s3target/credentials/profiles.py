@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ConfigError
@@ -203,8 +203,8 @@ class Profiles:
         parsed = self._parsed
         if parsed is None:
             stamp = self.stamp()
-            config = _config_profiles(self.config_path) if stamp[0] else {}
-            credentials = _credentials_profiles(self.credentials_path) if stamp[1] else {}
+            config = _sections_of(self.config_path, stamp[0], _parse_header)
+            credentials = _sections_of(self.credentials_path, stamp[1], lambda name: ("profile", name))
             merged = {key: found for key, found in config.items() if key[0] == "profile"}
             for key, found in credentials.items():
                 merged[key] = found.over(merged[key]) if key in merged else found
@@ -242,15 +242,6 @@ def stamp_of(path: str) -> tuple[int, int, int] | None:
     return state.st_ino, state.st_size, state.st_mtime_ns
 
 
-def _config_profiles(path: str) -> _Found:
-    found: _Found = {}
-    for header, values in _sections(path).items():
-        key = _parse_header(header)
-        if key:
-            found[key] = _profile(key[1], path, header, values)
-    return found
-
-
 def _parse_header(header: str) -> tuple[str, str] | None:
     """Kind and name of a section of the configuration file; None for one that means nothing to us."""
     if header == "default":
@@ -266,14 +257,12 @@ def _parse_header(header: str) -> tuple[str, str] | None:
     return (kind, name) if kind in ("profile", "sso-session", "services") else None
 
 
-def _credentials_profiles(path: str) -> _Found:
-    return {("profile", name): _profile(name, path, name, values) for name, values in _sections(path).items()}
+def _sections_of(path: str, stamp: object, key_of: Callable[[str], tuple[str, str] | None]) -> _Found:
+    """The file's sections that have a key. A device such as /dev/null is a usual way to say "no file"."""
+    sections = read_sections(path) if stamp and path != os.devnull else {}
+    keys = ((key_of(header), header, values) for header, values in sections.items())
+    return {key: section_profile(key[1], path, header, values) for key, header, values in keys if key}
 
 
-def _sections(path: str) -> Sections:
-    # A device such as /dev/null is a usual way to say "no file".
-    return read_sections(path) if path != os.devnull else {}
-
-
-def _profile(name: str, path: str, header: str, values: Mapping[str, Value]) -> Profile:
+def section_profile(name: str, path: str, header: str, values: Mapping[str, Value]) -> Profile:
     return Profile(name, values, dict.fromkeys(values, f"{path} [{header}]"))

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BadResponse, ConfigError, CredentialsError, S3Error, ServiceError
 from ..protocol.encoding import parse_timestamp
-from ..protocol.endpoint import Location, partition_of
+from ..protocol.endpoint import Location
 from ..protocol.messages import Credentials, Origin
 from ..protocol.operations.base import Fixed
 from ..protocol.operations.metadata import json_object
+from ..protocol.partitions import partition_of
 from ..value import replace
 from .profiles import expanded, read_text, stamp_of
 from .provider import Passed, Provider, Sources

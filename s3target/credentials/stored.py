@@ -171,7 +171,8 @@ class Process(Provider):
 
 
 def _read(output: bytes) -> Credentials:
-    from ..protocol.operations.metadata import credentials_of, json_object
+    from ..protocol.operations.metadata import json_object
+    from ..protocol.operations.sts import credentials_of
 
     try:
         content = json_object(output)

@@ -19,7 +19,6 @@ from ..errors import ConfigError
 from ..value import dataclass, replace
 from .messages import Headers, Origin
 from .partitions import (
-    Partition,
     check_bucket,
     is_arn,
     is_host_label,
@@ -29,8 +28,6 @@ from .partitions import (
     parse_url,
     partition_of,
 )
-
-__all__ = ["Endpoint", "Location", "Partition", "check_bucket", "partition_of", "redirected_region", "sts_endpoint"]
 
 
 class Location(NamedTuple):
@@ -74,20 +71,17 @@ class Endpoint:
         if self.addressing_style not in ("auto", "virtual", "path"):
             raise ConfigError(f'addressing_style is {self.addressing_style!r}; use "auto", "virtual" or "path"')
         _check_variants(self.url, self.fips, self.dualstack)
-        if self.accelerate:
-            self._check_accelerate()
-        if self.fips and partition_of(self.region).name == "aws-cn":
+        in_china = partition_of(self.region).name == "aws-cn"
+        if self.fips and in_china:
             raise ConfigError("S3 has no FIPS endpoints in China; turn FIPS off or choose another region")
-
-    def _check_accelerate(self) -> None:
-        if self.url is not None:
-            raise ConfigError("S3 Accelerate works on AWS only; drop the custom endpoint url or turn accelerate off")
-        if self.fips:
-            raise ConfigError("S3 Accelerate has no FIPS endpoints; turn one of the two off")
-        if self.addressing_style == "path":
-            raise ConfigError('S3 Accelerate needs the bucket in the host; set addressing_style to "auto"')
-        if partition_of(self.region).name == "aws-cn":
-            raise ConfigError("S3 Accelerate does not exist in China; turn accelerate off")
+        for wrong, why in (
+            (self.url is not None, "works on AWS only; drop the custom endpoint url or turn accelerate off"),
+            (self.fips, "has no FIPS endpoints; turn one of the two off"),
+            (self.addressing_style == "path", 'needs the bucket in the host; set addressing_style to "auto"'),
+            (in_china, "does not exist in China; turn accelerate off"),
+        ):
+            if self.accelerate and wrong:
+                raise ConfigError(f"S3 Accelerate {why}")
 
     def locate(self, bucket: str = "", accelerable: bool = True) -> Location:
         """Where `bucket` (a name, an alias or an access point's ARN) is; "" is the service itself, as for ListBuckets.
@@ -126,20 +120,17 @@ def _service(endpoint: Endpoint, accelerated: bool) -> tuple[Origin, str]:
     """The host all buckets share, and the path in front of them."""
     if endpoint.url is not None:
         return parse_url(endpoint.url)
+    global_region = endpoint.region == "aws-global" or (
+        endpoint.region == "us-east-1" and not endpoint.us_east_1_regional
+    )
     if accelerated:
         variant = ".dualstack" if endpoint.dualstack else ""
         host = f"s3-accelerate{variant}.{partition_of(endpoint.region).dns_suffix}"
-    elif _is_global(endpoint):
+    elif global_region and not endpoint.fips and not endpoint.dualstack:
         host = "s3.amazonaws.com"
     else:
         host = _regional_host("s3", endpoint, _real_region(endpoint.region))
     return _aws_origin(endpoint, host), ""
-
-
-def _is_global(endpoint: Endpoint) -> bool:
-    if endpoint.fips or endpoint.dualstack:
-        return False
-    return endpoint.region == "aws-global" or (endpoint.region == "us-east-1" and not endpoint.us_east_1_regional)
 
 
 def _regional_host(name: str, endpoint: Endpoint, region: str) -> str:
@@ -241,17 +232,14 @@ def sts_endpoint(
         origin, prefix = parse_url(url)
         return Location(origin, prefix, _real_region(region), "sts")
     is_global = region == "aws-global" or (legacy_global and _STS_GLOBAL_REGION.fullmatch(region) is not None)
+    region = _real_region(region)
     if is_global and not fips and not dualstack:
         return Location(Origin("https", "sts.amazonaws.com", 443), "", "us-east-1", "sts")
-    region = _real_region(region)
-    return Location(Origin("https", _sts_host(region, fips, dualstack), 443), "", region, "sts")
-
-
-def _sts_host(region: str, fips: bool, dualstack: bool) -> str:
     partition = partition_of(region)
     # In GovCloud every plain STS host is a FIPS one.
     name = "sts-fips" if fips and (dualstack or partition.name != "aws-us-gov") else "sts"
-    return f"{name}.{region}.{partition.dual_stack_suffix if dualstack else partition.dns_suffix}"
+    host = f"{name}.{region}.{partition.dual_stack_suffix if dualstack else partition.dns_suffix}"
+    return Location(Origin("https", host, 443), "", region, "sts")
 
 
 _REGION_CODES = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"})

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from ...errors import BadResponse, NoCredentials
 from ...value import dataclass, field
-from ..encoding import parse_timestamp, percent_encode
+from ..encoding import percent_encode
 from ..messages import EMPTY, Body, BytesBody, Credentials, Headers, Query, Request, Response
 from .base import Locator, Result, ServiceOperation
+from .sts import credentials_of, text_of
 
 _ROLES = "/latest/meta-data/iam/security-credentials/"
 
@@ -93,7 +94,7 @@ def _of_login(answer: bytes) -> Credentials:
     keys = json_object(answer).get("roleCredentials")
     if not isinstance(keys, Mapping):
         raise BadResponse("the answer has no roleCredentials")
-    key_id, secret, token = (_text(keys, name) for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
+    key_id, secret, token = (text_of(keys, name) for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
     return Credentials(key_id, secret, token, _number(keys, "expiration") / 1000)
 
 
@@ -126,7 +127,7 @@ def _sso_token(answer: bytes) -> SsoToken:
     content = json_object(answer)
     refresh_token = content.get("refreshToken")
     lifetime = _number(content, "expiresIn")
-    return SsoToken(_text(content, "accessToken"), lifetime, str(refresh_token) if refresh_token else None)
+    return SsoToken(text_of(content, "accessToken"), lifetime, str(refresh_token) if refresh_token else None)
 
 
 def json_object(content: bytes | str) -> Mapping[str, Any]:
@@ -142,32 +143,12 @@ def json_object(content: bytes | str) -> Mapping[str, Any]:
     return value
 
 
-def credentials_of(content: Mapping[str, Any], session_field: str, must_expire: bool = False) -> Credentials:
-    """Of the names that container, instance, process and STS agree on. session_field: where the session token is."""
-    end, session_token = content.get("Expiration"), content.get(session_field)
-    if must_expire and not end:
-        raise BadResponse("the answer has no Expiration")
-    try:
-        expires_at = parse_timestamp(end).timestamp() if end else None
-    except (ValueError, TypeError, AttributeError):
-        raise BadResponse("the answer has an Expiration that is no time") from None
-    key_id, secret = _text(content, "AccessKeyId"), _text(content, "SecretAccessKey")
-    return Credentials(key_id, secret, str(session_token) if session_token else None, expires_at)
-
-
 def _line(answer: bytes) -> str:
     """The answer's one line, which will be part of a header or a path."""
     text = answer.decode("ascii", errors="replace").strip()
     if not text or not text.isascii() or not text.isprintable():
         raise BadResponse("the answer is empty, or not a line of text")
     return text
-
-
-def _text(content: Mapping[str, Any], name: str) -> str:
-    value = content.get(name)
-    if not value or not isinstance(value, str):
-        raise BadResponse(f"the answer has no {name}")
-    return value
 
 
 def _number(content: Mapping[str, Any], name: str) -> float:

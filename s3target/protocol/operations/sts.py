@@ -6,14 +6,33 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ...errors import BadResponse
 from ...value import dataclass, field
-from ..encoding import query_string
+from ..encoding import parse_timestamp, query_string
 from ..messages import BytesBody, Credentials, Request, Response
 from .base import Locator, Result, ServiceOperation, document
-from .metadata import credentials_of
+
+
+def credentials_of(content: Mapping[str, Any], session_field: str, must_expire: bool = False) -> Credentials:
+    """Of the names that container, instance, process and STS agree on. session_field: where the session token is."""
+    end, session_token = content.get("Expiration"), content.get(session_field)
+    if must_expire and not end:
+        raise BadResponse("the answer has no Expiration")
+    try:
+        expires_at = parse_timestamp(end).timestamp() if end else None
+    except (ValueError, TypeError, AttributeError):
+        raise BadResponse("the answer has an Expiration that is no time") from None
+    key_id, secret = text_of(content, "AccessKeyId"), text_of(content, "SecretAccessKey")
+    return Credentials(key_id, secret, str(session_token) if session_token else None, expires_at)
+
+
+def text_of(content: Mapping[str, Any], name: str) -> str:
+    value = content.get(name)
+    if not value or not isinstance(value, str):
+        raise BadResponse(f"the answer has no {name}")
+    return value
 
 
 class _StsOperation(ServiceOperation[Result]):

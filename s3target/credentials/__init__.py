@@ -1,7 +1,4 @@
-"""Where keys come from: providers that fetch, Refreshing, the one cache that renews, and the default chain of them.
-
-default_chain(Sources(...)) is what a user of boto3 expects; assume_role() puts a role over any keys.
-"""
+"""Where keys come from: providers that fetch, Refreshing, which keeps and renews, and the default chain of them."""
 
 from __future__ import annotations
 

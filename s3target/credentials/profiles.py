@@ -1,16 +1,16 @@
 """The AWS configuration and credentials files: profiles, and the sections that profiles refer to.
 
-The grammar is that of botocore: RawConfigParser's, with blocks nested one level deep. Errors name the file and the line
-but never quote it: it may hold a secret. Nothing is read before it is asked for, and then once, until refresh() finds
-that a file is another by now. A profile of the credentials file lies over the one of the same name in the configuration
-file, key by key. https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+The grammar is that of botocore: RawConfigParser's, with blocks nested one level deep. Errors name file and line but
+never quote it: it may hold a secret. A file is read when it is first asked for, and again if refresh() finds that it is
+another by now. A profile of the credentials file lies over the one of the configuration file, key by key.
+https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ConfigError
@@ -54,7 +54,7 @@ def read_text(path: str) -> str:
 
 
 def _place(error: configparser.Error) -> str:
-    """What is wrong and where, without the text of the line."""
+    """Without the text of the line."""
     import configparser
 
     if isinstance(error, configparser.DuplicateOptionError):
@@ -84,21 +84,12 @@ Stamp = tuple[tuple[int, int, int] | None, ...]
 """What tells one version of the files from another: inode, size, time of change in nanoseconds; None for no file."""
 
 
-class Profile(Mapping[str, Value]):
+class Profile(dict[str, Value]):
     """The keys of one profile or section; source(key) says where each came from. Its repr shows no values."""
 
     def __init__(self, name: str, values: Mapping[str, Value], origins: Mapping[str, str]) -> None:
-        self.name = name
-        self._values, self._origins = values, origins
-
-    def __getitem__(self, key: str) -> Value:
-        return self._values[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+        super().__init__(values)
+        self.name, self._origins = name, origins
 
     def source(self, key: str) -> str:
         """File and section of the key, such as "/home/a/.aws/config [profile b]"; "" for one that is not there."""
@@ -106,23 +97,23 @@ class Profile(Mapping[str, Value]):
 
     def text(self, key: str) -> str | None:
         """The value; None if there is none or it is empty. ConfigError for a nested block."""
-        value = self._values.get(key)
+        value = self.get(key)
         if isinstance(value, Mapping):
             raise ConfigError(f"{self.source(key)}: {key} is a block of lines where one value belongs")
         return value or None
 
     def block(self, key: str) -> Mapping[str, str]:
         """The nested block, empty if there is none. ConfigError for a plain value."""
-        value = self._values.get(key) or {}
+        value = self.get(key) or {}
         if isinstance(value, str):
             raise ConfigError(f"{self.source(key)}: {key} must be a block of indented lines name = value")
         return value
 
     def over(self, lower: Profile) -> Profile:
-        return Profile(self.name, {**lower._values, **self._values}, {**lower._origins, **self._origins})
+        return Profile(self.name, {**lower, **self}, {**lower._origins, **self._origins})
 
     def __repr__(self) -> str:
-        return f"<Profile {self.name!r}: {', '.join(self._values)}>"
+        return f"<Profile {self.name!r}: {', '.join(self)}>"
 
 
 _Found = dict[tuple[str, str], Profile]
@@ -161,10 +152,10 @@ class Profiles:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(name for kind, name in self._read().merged if kind == "profile")
+        return tuple(name for _, name in self._read().merged)
 
     def get(self, name: str) -> Profile:
-        """The profile. ConfigError if it is in neither file; "default" is then an empty one."""
+        """ConfigError for a profile in neither file; "default" is then an empty one."""
         found = self._read().merged.get(("profile", name))
         if found is None and name != "default":
             raise ConfigError(
@@ -174,7 +165,7 @@ class Profiles:
         return found or Profile(name, {}, {})
 
     def section(self, kind: str, name: str) -> Profile:
-        """[kind name] of the configuration file, kind being "services" or "sso-session". ConfigError without it."""
+        """[kind name] of the configuration file, such as [services x]. ConfigError without it."""
         found = self._read().config.get((kind, name))
         if found is None:
             raise ConfigError(f"there is no section [{kind} {name}] in {self.config_path}; add it")

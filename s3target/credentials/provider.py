@@ -32,13 +32,12 @@ class CannotRenew(CredentialsError):
 class Sources:
     """profile_name: a profile that was named in code; None if the environment or nobody chose it.
 
-    sts: makes a client for STS that signs with the given keys. http: makes an unsigned client for a metadata service or
-    SSO, from its address and a timeout in seconds, without any proxy. Each such client is closed after use, so it must
-    not share its connections. clock: seconds since 1970.
-    outside: as http, for a service on the internet, so by the configured proxies and certificates; None: http.
+    sts: makes a client for STS that signs with the given keys. http: makes an unsigned client for a metadata service,
+    from its address and a timeout in seconds, without any proxy. outside: the same for a service on the internet, by
+    the configured proxies and certificates; None: http. Each client is closed after use, so it must not share its
+    connections. clock: seconds since 1970.
 
-    A pickle of it has no secrets if environ is os.environ, whose place the other process's own takes. It can be made if
-    sts, http, clock and outside can be pickled.
+    A pickle has no secrets if environ is os.environ, whose place the other process's own takes.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -73,7 +72,7 @@ class Sources:
         return boolean(self.setting(variable, key))
 
     def unsigned(self, locator: Locator, timeout: float, attempts: int, outside: bool = False) -> Client:
-        """A client as of http() or outside(), that sends each request at most `attempts` times."""
+        """A client by http() or outside() that sends each request at most `attempts` times."""
         client = (self.outside if outside and self.outside else self.http)(locator, timeout)
         client.policy = replace(client.policy, max_attempts=attempts)
         return client
@@ -99,7 +98,7 @@ class Provider:
         self._sources, self._profile = sources, profile
 
     def fetch(self) -> Credentials:
-        """Keys, asked for anew each time. Passed if it is not configured; CredentialsError, ConfigError if it fails."""
+        """Keys, asked for anew each time. Passed if it is not configured; other errors if it fails."""
         raise NotImplementedError
 
     def changed(self) -> bool:
@@ -131,7 +130,7 @@ class Anonymous(Static):
 
 
 def failure(name: str, error: Exception) -> S3Error:
-    """error as what get() may raise: those that say what to do as they are, others as RefreshFailed with the name."""
+    """What get() may raise: an error that says what to do as it is, others as RefreshFailed with the name."""
     if isinstance(error, (CredentialsError, ConfigError)):
         return error
     if isinstance(error, Passed):

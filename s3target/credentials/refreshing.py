@@ -1,10 +1,10 @@
 """The one cache of credentials. It renews them before they end, and nobody waits who need not.
 
 Keys that do not expire are kept for good. Others have two windows before their end. In the advisory one a single
-thread tries to renew them while all others go on with what they have, and a failure is logged and nothing more. In the
-mandatory one everybody waits for the renewal, and its failure is everybody's. Of keys that live less than twice the
-advisory window both windows shrink in proportion: a session of 15 minutes is renewed when 7.5 are left and must be
-when 5 are left, one of 2 seconds after the first second. So keys are never fetched for each call, however short-lived.
+thread tries to renew them while all others go on with what they have, and a failure is only logged. In the mandatory
+one everybody waits for the renewal, and its failure is everybody's. Of keys that live less than twice the advisory
+window both shrink in proportion: a session of 15 minutes is renewed when 7.5 are left and must be when 5 are left. So
+keys are never fetched for each call, however short-lived.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ LOOK_EVERY = 5.0
 """Seconds between two looks at whether the source of the keys, a file for instance, is another by now."""
 
 SUSPICION_AFTER = 60.0
-"""Seconds for which new keys are above suspicion: a refusal that may have any reason costs one fetch in that time.
-Half the life of keys that live for less than twice that."""
+"""Seconds for which new keys are above suspicion, but half their life at most: a refusal that may have any reason costs
+one fetch in that time."""
 
 _PAUSES_PER_WINDOW = 60
 _FOREVER = float("inf")
 
 
 class _Held:
-    """Keys in the cache, replaced as a whole. Only look_at moves: when the next thread has something to look after."""
+    """Keys in the cache, replaced as a whole. look_at: when the next thread has something to look after."""
 
     __slots__ = ("advisory_at", "credentials", "fetched_at", "look_at", "mandatory_at", "pause", "trusted_for")
 
@@ -55,7 +55,7 @@ class Refreshing:
 
     name: for messages. clock: seconds since 1970. advisory, mandatory: the windows, in seconds before the end.
     changed: see Provider.changed(); asked every few seconds, and when the store refuses the keys.
-    Forked children get a lock of their own. A pickle holds neither keys nor lock, and can be made if fetch can.
+    A pickle holds neither keys nor lock, and can be made if fetch can.
     """
 
     def __init__(
@@ -164,8 +164,9 @@ class Refreshing:
         """New keys, published whole. The lock is held."""
         try:
             credentials = self._fetch()
-            now = self._clock()
-            self._check(credentials, now)
+            now, end = self._clock(), credentials.expires_at
+            if end is not None and end <= now:
+                raise RefreshFailed(f"{self._name} gave credentials that ended {now - end:.0f} s ago")
         except Exception as error:
             told = failure(self._name, error)
             self._failed, self._failures = (type(told), str(told)), self._failures + 1
@@ -178,11 +179,6 @@ class Refreshing:
         self._held = held
         _log.debug("%s: new credentials, access key id %s", self._name, credentials.access_key_id)
         return credentials
-
-    def _check(self, credentials: Credentials, now: float) -> None:
-        end = credentials.expires_at
-        if end is not None and end <= now:
-            raise RefreshFailed(f"{self._name} gave credentials that ended {now - end:.0f} s ago")
 
     def renew(self) -> None:
         """For a forked child; see transport.fork."""

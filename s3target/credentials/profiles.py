@@ -129,25 +129,18 @@ class _Parsed(NamedTuple):
 
 
 class Profiles:
-    """Use load(). chosen: the name of the profile in use. config_path, credentials_path: where the files are.
+    """Both files. Use load(). A pickle holds the paths and none of the values."""
 
-    Its pickle holds the paths and none of the values.
-    """
-
-    def __init__(self, config_path: str, credentials_path: str, chosen: str = "default") -> None:
+    def __init__(self, config_path: str, credentials_path: str) -> None:
         self.config_path, self.credentials_path = config_path, credentials_path
-        self.chosen = chosen
         self._parsed: _Parsed | None = None
 
     @classmethod
-    def load(cls, environ: Mapping[str, str], explicit: str | None = None) -> Profiles:
-        """The files that environ names. explicit: a profile that was named in code."""
-        # botocore looks at AWS_DEFAULT_PROFILE first, though all other SDKs know AWS_PROFILE alone.
-        chosen = explicit or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or "default"
+    def load(cls, environ: Mapping[str, str]) -> Profiles:
+        """The files that environ names."""
         return cls(
             expanded(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ),
             expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ),
-            chosen,
         )
 
     @property
@@ -206,7 +199,7 @@ class Profiles:
         return {**self.__dict__, "_parsed": None}
 
     def __repr__(self) -> str:
-        return f"Profiles({self.config_path!r}, {self.credentials_path!r}, {self.chosen!r})"
+        return f"Profiles({self.config_path!r}, {self.credentials_path!r})"
 
 
 def expanded(path: str, environ: Mapping[str, str]) -> str:

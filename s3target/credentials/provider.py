@@ -51,7 +51,9 @@ class Sources:
     @property
     def chosen(self) -> str:
         """The name of the profile in use."""
-        return self.profiles.chosen if self.profile_name is None else self.profile_name
+        # botocore looks at AWS_DEFAULT_PROFILE first, though all other SDKs know AWS_PROFILE alone.
+        named = self.profile_name or self.environ.get("AWS_DEFAULT_PROFILE") or self.environ.get("AWS_PROFILE")
+        return named or "default"
 
     def setting(self, variable: str, key: str) -> str | None:
         """The environment's value, or that of the profile in use. An empty one counts as none."""

@@ -193,4 +193,4 @@ def sources_of(
     clock: Callable[[], float] | None = None,
 ) -> Sources:
     clock = clock or Clock()
-    return Sources(environ, Profiles.load(environ, profile), profile, sts or FakeSts(clock), http, clock)
+    return Sources(environ, Profiles.load(environ), profile, sts or FakeSts(clock), http, clock)

@@ -154,8 +154,7 @@ def _product(one: int, other: int) -> int:
 def stored_checksum(headers: Headers) -> tuple[Digest | None, str]:
     """A digest to feed with the whole object, and what it must come to in base64; None if there is nothing to check.
 
-    headers: of an answer to a GetObject of all of it. A checksum of parts' checksums cannot be checked on a stream: it
-    ends in "-" and the number of parts.
+    headers: of the object. A checksum of parts' checksums, which ends in "-" and their number, cannot be checked so.
     """
     for algorithm, digest in ALGORITHMS.items():
         value = headers.get(f"x-amz-checksum-{algorithm.lower()}", "")

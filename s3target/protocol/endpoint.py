@@ -1,9 +1,7 @@
 """Where requests go: from a bucket name to host, path and signing region, by the rules botocore follows.
 
-Endpoint is the settings, checked once when it is made; Endpoint.locate() is the answer for one bucket, and is cached.
 Nothing here connects, looks up names or reads the environment. The host of a custom url is never changed for another
 one: a redirect can only change the region a request is signed for, so no signature reaches a host nobody asked for.
-
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html,
 https://docs.aws.amazon.com/general/latest/gr/s3.html, https://docs.aws.amazon.com/general/latest/gr/sts.html
 """
@@ -31,10 +29,9 @@ from .partitions import (
 
 
 class Location(NamedTuple):
-    """Where a bucket lives: where to connect, what precedes the key in the path, and what signs.
+    """Where a bucket lives. region, service: of the credential scope.
 
-    base_path: "", "/prefix", "/bucket" or "/prefix/bucket", percent-encoded; the path of a key is base_path + "/" +
-    the encoded key. region, service: of the credential scope.
+    base_path: "", "/prefix", "/bucket" or "/prefix/bucket", percent-encoded; "/" and the encoded key come behind it.
     """
 
     origin: Origin
@@ -45,7 +42,7 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """All that is needed to find any bucket. Settings are checked on construction: ConfigError says what to do.
+    """All that is needed to find any bucket. ConfigError, as soon as it is made, if the settings cannot be right.
 
     region: of the client, and to sign for; with a custom url any string, else an AWS region.
     url: a custom endpoint, "https://ceph.example:8443/prefix"; None for AWS itself.
@@ -86,13 +83,12 @@ class Endpoint:
     def locate(self, bucket: str = "", accelerable: bool = True) -> Location:
         """Where `bucket` (a name, an alias or an access point's ARN) is; "" is the service itself, as for ListBuckets.
 
-        accelerable: False for CreateBucket and DeleteBucket, which S3 Accelerate does not serve.
-        Raises ConfigError for a bucket that cannot be reached with these settings.
+        accelerable: see Operation. ConfigError for a bucket that cannot be reached with these settings.
         """
         return _locate(self, bucket, accelerable)
 
     def in_region(self, region: str) -> Endpoint:
-        """The same for another region. With a custom url only what is signed changes, never the host."""
+        """With a custom url only what is signed changes, never the host."""
         return self if region == self.region else replace(self, region=region)
 
 
@@ -246,11 +242,10 @@ _REGION_CODES = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", 
 
 
 def redirected_region(status: int, headers: Headers, code: str, details: Mapping[str, str]) -> str | None:
-    """The region an error answer says the bucket is in; None when it names none.
+    """The region an error answer says the bucket is in, which may be that of the request; None when it names none.
 
-    It may be the very region the request was signed for: then nothing is gained by asking again. Not for CreateBucket,
-    whose IllegalLocationConstraintException is about what it asked for. A HEAD has no body, so for any 400 the header
-    alone counts. https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
+    Not for CreateBucket, whose IllegalLocationConstraintException is about what it asked for. A HEAD has no body, so of
+    a 400 the header alone counts. https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
     """
     named = headers.get("x-amz-bucket-region", "")
     if status in (301, 302, 307) or code in _REGION_CODES:

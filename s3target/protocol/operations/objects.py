@@ -21,11 +21,7 @@ _NO_HEADERS: Headers = {}
 
 
 class ObjectInfo(NamedTuple):
-    """What the store tells of an object.
-
-    size: bytes. e_tag: without quotes. modified: the store's own text, see last_modified. headers: of the answer,
-    empty where the object was found in a listing.
-    """
+    """size: bytes. e_tag: without quotes. modified: the store's own text. headers: of the answer; none in a listing."""
 
     bucket: str
     key: str
@@ -37,7 +33,7 @@ class ObjectInfo(NamedTuple):
 
     @property
     def last_modified(self) -> datetime:
-        """In UTC, with its time zone. Parsed when asked for: most who list never ask."""
+        """In UTC, with its time zone. Most who list never ask."""
         return parse_http_date(self.modified) if "," in self.modified else parse_timestamp(self.modified)
 
     @property
@@ -66,10 +62,7 @@ class ByteRange(NamedTuple):
 
 
 class ObjectStream(NamedTuple):
-    """The answer to GetObject: `length` bytes of the object from `first` on, still to be read from stream.
-
-    info.size is the size of the whole object.
-    """
+    """`length` bytes of the object from `first` on, still to be read. info.size: of the whole object."""
 
     info: ObjectInfo
     first: int

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _ECS = "169.254.170.2"
 _ALLOWED = (_ECS, "169.254.170.23", "fd00:ec2::23", "localhost")
 _RELATIVE, _FULL = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+_AUTHORIZATION = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 _TIMEOUT = 2.0
 _ATTEMPTS = 3
 
@@ -48,23 +49,22 @@ class Container(Provider):
         from ..protocol.operations.metadata import container_credentials
 
         relative, full = self._sources.environ.get(_RELATIVE), self._sources.environ.get(_FULL)
-        if relative:
-            if not relative.startswith("/"):
-                raise ConfigError(f"{_RELATIVE} is {relative!r}; it must begin with a slash")
-            origin, path, query = _parse(f"http://{_ECS}{relative}", _RELATIVE)
-        elif full:
-            origin, path, query = _parse(full, _FULL)
-        else:
+        if not relative and not full:
             raise Passed(f"neither {_RELATIVE} nor {_FULL} is set")
+        if relative and not relative.startswith("/"):
+            raise ConfigError(f"{_RELATIVE} is {relative!r}; it must begin with a slash")
+        url, variable = (f"http://{_ECS}{relative}", _RELATIVE) if relative else (full or "", _FULL)
+        origin, path, query = _parse(url, variable)
         return origin, container_credentials(path, query, self._authorization())
 
     def _authorization(self) -> str | None:
         environ = self._sources.environ
-        path = environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
-        token = read_text(path) if path else environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+        path = environ.get(f"{_AUTHORIZATION}_FILE")
+        token = read_text(path) if path else environ.get(_AUTHORIZATION)
         if token and ("\r" in token or "\n" in token):
-            place = path or "AWS_CONTAINER_AUTHORIZATION_TOKEN"
-            raise ConfigError(f"the token in {place} has a line break, so it cannot be sent; take it out")
+            raise ConfigError(
+                f"the token in {path or _AUTHORIZATION} has a line break, so it cannot be sent; take it out"
+            )
         return token or None
 
 
@@ -130,21 +130,18 @@ class Instance(Provider):
         try:
             credentials = self._ask()
         except (TransportError, ServiceError, NoCredentials) as error:
-            raise self._absent(error) from None
+            # Once it has been there it is there: what fails now is a renewal, which is to be tried again soon.
+            if not self._found:
+                self._absent_until = self._sources.clock() + ABSENCE
+            raise Passed(f"no keys from the instance metadata service: {error}") from None
         self._found = True
         return self._stretched(credentials)
-
-    def _absent(self, error: Exception) -> Passed:
-        # Once it has been there it is there: what fails now is a renewal, which is to be tried again soon.
-        if not self._found:
-            self._absent_until = self._sources.clock() + ABSENCE
-        return Passed(f"no keys from the instance metadata service: {error}")
 
     def _ask(self) -> Credentials:
         from ..protocol.operations.metadata import instance_credentials, instance_role
 
-        timeout = self._sources.number("AWS_METADATA_SERVICE_TIMEOUT", "metadata_service_timeout", 1.0)
-        attempts = self._sources.number("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "metadata_service_num_attempts", 1)
+        timeout = self._sources.number("metadata_service_timeout", 1.0)
+        attempts = self._sources.number("metadata_service_num_attempts", 1)
         with self._sources.unsigned(self._endpoint(), timeout, max(1, int(attempts))) as client:
             token = self._token(client)
             role = client.call(instance_role(token))
@@ -152,38 +149,34 @@ class Instance(Provider):
         return replace(credentials, source=f"{self.name}: {role}")
 
     def _token(self, client: Client) -> str | None:
-        """None: use version 1, which is refused with Passed if it is turned off."""
+        """None: use version 1. NoCredentials if that is turned off."""
         from ..protocol.operations.metadata import instance_token
 
         try:
             return client.call(instance_token())
-        except TransportError as error:
+        except (TimedOut, BadResponse, ServiceError) as error:
             # In a container the answer may not get through, since it may travel one hop only: silence means version 1.
-            if not isinstance(error, (TimedOut, BadResponse)):
-                raise
-            reason: Exception = error
-        except ServiceError as error:
             if error.status == 400:
                 raise
             reason = error
-        if self._sources.flag("AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled"):
-            raise self._absent(NoCredentials(f"version 1 is disabled, and version 2 gave no token: {reason}"))
+        if self._sources.flag("ec2_metadata_v1_disabled"):
+            raise NoCredentials(f"version 1 is disabled, and version 2 gave no token: {reason}")
         _log.debug("instance metadata version 2 gave no token (%s); using version 1", reason)
         return None
 
     def _endpoint(self) -> Fixed:
         from ..protocol.partitions import parse_url
 
-        url = self._sources.setting("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint")
+        url = self._sources.setting("ec2_metadata_service_endpoint")
         if not url:
             url = "http://[fd00:ec2::254]/" if self._over_ipv6() else "http://169.254.169.254/"
         origin, prefix = parse_url(url)
         return Fixed(Location(origin, prefix, "", ""))
 
     def _over_ipv6(self) -> bool:
-        mode = self._sources.setting("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ec2_metadata_service_endpoint_mode")
+        mode = self._sources.setting("ec2_metadata_service_endpoint_mode")
         if mode is None:
-            return self._sources.flag("AWS_IMDS_USE_IPV6", "imds_use_ipv6")
+            return self._sources.flag("imds_use_ipv6")
         if mode.lower() not in ("ipv4", "ipv6"):
             raise ConfigError(f'AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE is {mode!r}; use "ipv4" or "ipv6"')
         return mode.lower() == "ipv6"

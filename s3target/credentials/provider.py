@@ -55,23 +55,23 @@ class Sources:
         named = self.profile_name or self.environ.get("AWS_DEFAULT_PROFILE") or self.environ.get("AWS_PROFILE")
         return named or "default"
 
-    def setting(self, variable: str, key: str) -> str | None:
-        """The environment's value, or that of the profile in use. An empty one counts as none."""
-        return self.environ.get(variable) or self.profiles.get(self.chosen).text(key)
+    def setting(self, key: str) -> str | None:
+        """The environment's AWS_KEY, or the key of the profile in use. An empty one counts as none."""
+        return self.environ.get(f"AWS_{key.upper()}") or self.profiles.get(self.chosen).text(key)
 
-    def number(self, variable: str, key: str, default: float) -> float:
+    def number(self, key: str, default: float) -> float:
         """A setting that is a number above 0. ConfigError if it is none."""
-        text = self.setting(variable, key)
+        text = self.setting(key)
         try:
             value = default if text is None else float(text)
         except ValueError:
             value = 0.0
         if not 0 < value < float("inf"):
-            raise ConfigError(f"{variable} (or {key} of the profile) must be a number above 0, not {text!r}")
+            raise ConfigError(f"AWS_{key.upper()} (or {key} of the profile) must be a number above 0, not {text!r}")
         return value
 
-    def flag(self, variable: str, key: str) -> bool:
-        return boolean(self.setting(variable, key))
+    def flag(self, key: str) -> bool:
+        return boolean(self.setting(key))
 
     def unsigned(self, locator: Locator, timeout: float, attempts: int, outside: bool = False) -> Client:
         """A client by http() or outside() that sends each request at most `attempts` times."""

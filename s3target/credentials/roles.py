@@ -197,19 +197,19 @@ class WebIdentity(Provider):
     def _request(self) -> AssumeRoleWithWebIdentity:
         from ..protocol.operations.sts import AssumeRoleWithWebIdentity
 
-        path = self._setting("AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_token_file")
+        path = self._setting("web_identity_token_file")
         if not path:
             raise Passed(f"no AWS_WEB_IDENTITY_TOKEN_FILE, nor web_identity_token_file in profile {self._profile!r}")
-        role_arn = self._setting("AWS_ROLE_ARN", "role_arn")
+        role_arn = self._setting("role_arn")
         if not role_arn:
             raise ConfigError(f"there is a web identity token file ({path}) but no role; set AWS_ROLE_ARN or role_arn")
         token = read_text(path).strip()
         if not token:
             raise ConfigError(f"the web identity token file {path} is empty")
-        session_name = self._setting("AWS_ROLE_SESSION_NAME", "role_session_name")
+        session_name = self._setting("role_session_name")
         return AssumeRoleWithWebIdentity(role_arn, session_name or f"s3target-{self._sources.clock():.0f}", token)
 
-    def _setting(self, variable: str, key: str) -> str | None:
+    def _setting(self, key: str) -> str | None:
         if self._with_environment:
-            return self._sources.setting(variable, key)
+            return self._sources.setting(key)
         return self._sources.profiles.get(self._profile).text(key)

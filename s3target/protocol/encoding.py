@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -20,7 +21,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def percent_encode(text: str, safe: bytes = b"") -> str:
-    """text as UTF-8 with every byte but letters, digits, "-._~" and those of `safe` as %XX."""
+    """text in UTF-8, every byte but letters, digits, "-._~" and those of `safe` as %XX. ConfigError if it has none."""
     try:
         raw = text.encode()
     except UnicodeEncodeError as error:
@@ -63,15 +64,13 @@ def _timestamp(second: int) -> str:
 
 
 def parse_timestamp(text: str) -> datetime:
-    """An ISO 8601 time of an S3 or STS document, in UTC; any number of fraction digits. ValueError if it is none."""
+    """An ISO 8601 time, in UTC; any number of fraction digits. ValueError if it is none."""
     text = text.strip()
-    base, offset = (text[:-1], "+00:00") if text[-1:] in ("Z", "z") else (text, "")
-    day, _, clock = base.partition("T")
-    whole, dot, fraction = clock.partition(".")
-    if dot and not offset:
-        digits = len(fraction) - len(fraction.lstrip("0123456789"))
-        fraction, offset = fraction[:digits], fraction[digits:]
-    stamp = datetime.fromisoformat(f"{day}T{whole}{'.' + fraction[:6].ljust(6, '0') if fraction else ''}{offset}")
+    if "T" not in text:
+        raise ValueError(f"not a day and a time: {text!r}")
+    # Python 3.10 takes neither Z nor other fractions than of 3 or 6 digits.
+    exact = re.sub(r"\.([0-9]+)", lambda found: "." + found[1][:6].ljust(6, "0"), text)
+    stamp = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", exact))
     try:
         return stamp.astimezone(timezone.utc) if stamp.tzinfo else stamp.replace(tzinfo=timezone.utc)
     except OverflowError:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from .chain import Chain, default_chain
 from .profiles import Profile, Profiles
 from .provider import Anonymous, Passed, Provider, Sources, Static
-from .refreshing import Refreshing
-from .roles import assume_role
+from .refreshing import Chain, Refreshing
+from .roles import assume_role, default_chain
 
 __all__ = [
     "Anonymous",

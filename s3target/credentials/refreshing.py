@@ -1,4 +1,5 @@
-"""The one cache of credentials. It renews them before they end, and nobody waits who need not.
+"""Refreshing, the one cache of credentials: it renews them before they end, and nobody waits who need not. Chain, one
+over many providers.
 
 Keys that do not expire are kept for good. Others have two windows before their end. In the advisory one a single
 thread tries to renew them while all others go on with what they have, and a failure is only logged. In the mandatory
@@ -12,13 +13,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import RefreshFailed, S3Error
+from ..errors import NoCredentials, RefreshFailed, S3Error
 from ..protocol.messages import Credentials
 from ..transport.fork import renew_in_children
-from .provider import CannotRenew, failure
+from .provider import CannotRenew, Passed, Provider, failure
 
 _log = logging.getLogger("s3target.credentials")
 
@@ -194,6 +195,45 @@ class Refreshing:
 
     def __repr__(self) -> str:
         return f"Refreshing({self._name!r})"
+
+
+class Chain(Refreshing):
+    """Asks each of `providers` until one has keys; that one alone is asked from then on.
+
+    what: whose credentials these are, for messages. get() raises NoCredentials, which lists every provider and why it
+    passed, or the error of a provider that failed.
+    """
+
+    def __init__(
+        self, providers: Sequence[Provider], what: str = "credentials", *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._providers, self._what = tuple(providers), what
+        self._winner: Provider | None = None
+        super().__init__(self._first, what, clock=clock, changed=self._winner_changed)
+
+    def _first(self) -> Credentials:
+        passed = []
+        for provider in self._providers if self._winner is None else (self._winner,):
+            self._name = provider.name
+            try:
+                credentials = provider.fetch()
+            except Passed as reason:
+                if self._winner is not None:
+                    raise
+                passed.append(f"\n  {provider.name}: {reason}")
+            else:
+                self._winner = provider
+                return credentials
+        raise NoCredentials(f"no {self._what} found; tried in this order:{''.join(passed)}")
+
+    def _winner_changed(self) -> bool:
+        return self._winner is not None and self._winner.changed()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_winner": None}
+
+    def __repr__(self) -> str:
+        return f"Chain({', '.join(provider.name for provider in self._providers)})"
 
 
 def _same(one: Credentials, other: Credentials) -> bool:

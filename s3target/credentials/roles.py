@@ -1,5 +1,7 @@
 """Roles over other keys: AssumeRole, given or as profiles say, and by a web token in a file, as on EKS (IRSA).
 
+default_chain(): all providers, in the order that boto3's users know.
+https://docs.aws.amazon.com/boto3/latest/guide/credentials.html#configuring-credentials,
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html,
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
 """
@@ -14,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError, CredentialsError, RefreshFailed, ServiceError, TransportError
 from ..protocol.messages import Credentials
 from ..value import replace
-from .chain import Chain, profile_bound
 from .profiles import Profile, read_text
 from .provider import Anonymous, CannotRenew, Passed, Provider, Sources
-from .refreshing import Refreshing
+from .refreshing import Chain, Refreshing
 
 if TYPE_CHECKING:
     from ..client import Client, CredentialProvider
@@ -213,3 +214,38 @@ class WebIdentity(Provider):
         if self._with_environment:
             return self._sources.setting(key)
         return self._sources.profiles.get(self._profile).text(key)
+
+
+def default_chain(sources: Sources) -> Chain:
+    """All providers in botocore's order. A profile that was named in code takes the environment's keys out."""
+    from .metadata import Container, Instance
+    from .stored import BotoConfig, Ec2CredentialsFile, Environment
+
+    profile, by_environment = sources.chosen, sources.profile_name is None
+    return Chain(
+        [
+            *([Environment(sources)] if by_environment else []),
+            ProfileRole(sources, profile),
+            *profile_bound(sources, profile, by_environment),
+            Ec2CredentialsFile(sources),
+            BotoConfig(sources),
+            Container(sources),
+            Instance(sources),
+        ],
+        clock=sources.clock,
+    )
+
+
+def profile_bound(sources: Sources, profile: str, with_environment: bool = False) -> list[Provider]:
+    """The providers that look at one profile only, as a source_profile is looked at too."""
+    from .logins import Login, Sso
+    from .stored import ConfigFile, Process, SharedCredentials
+
+    return [
+        WebIdentity(sources, profile, with_environment),
+        Sso(sources, profile),
+        SharedCredentials(sources, profile),
+        Login(sources, profile),
+        Process(sources, profile),
+        ConfigFile(sources, profile),
+    ]

@@ -11,7 +11,7 @@ import hashlib
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 from ..errors import ConfigError, Truncated
@@ -40,15 +40,12 @@ class Crc32:
         return self.value.to_bytes(4, "big")
 
 
-def _md5() -> Digest:
-    return hashlib.md5(usedforsecurity=False)
-
-
-def _sha1() -> Digest:
-    return hashlib.sha1(usedforsecurity=False)
-
-
-ALGORITHMS: dict[str, Callable[[], Digest]] = {"CRC32": Crc32, "SHA1": _sha1, "SHA256": hashlib.sha256}
+_md5 = partial(hashlib.md5, usedforsecurity=False)
+ALGORITHMS: dict[str, Callable[[], Digest]] = {
+    "CRC32": Crc32,
+    "SHA1": partial(hashlib.sha1, usedforsecurity=False),
+    "SHA256": hashlib.sha256,
+}
 """S3's checksum algorithms that the standard library computes at C speed, by the names of the API."""
 
 

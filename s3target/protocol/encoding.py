@@ -21,7 +21,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def percent_encode(text: str, safe: bytes = b"") -> str:
-    """text in UTF-8, every byte but letters, digits, "-._~" and those of `safe` as %XX. ConfigError if it has none."""
+    """text in UTF-8, with every byte but letters, digits, "-._~" and those of `safe` as %XX."""
     try:
         raw = text.encode()
     except UnicodeEncodeError as error:

@@ -19,7 +19,6 @@ from .errors import ConfigError
 from .protocol.endpoint import Endpoint, sts_endpoint
 from .protocol.messages import Credentials
 from .protocol.operations.base import Fixed, Locator
-from .protocol.operations.sts import AssumeRole
 from .retry import RetryPolicy
 from .settings import Settings, resolve
 from .stores import STORES, UNKNOWN
@@ -200,6 +199,8 @@ def _credentials(settings: Settings, environ: Mapping[str, str], profiles: Profi
     )
     if not settings["aws_role_arn"]:
         return base
+    from .protocol.operations.identity import AssumeRole
+
     role = AssumeRole(
         settings["aws_role_arn"],
         settings["aws_role_session_name"] or "s3target",

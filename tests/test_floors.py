@@ -138,7 +138,7 @@ def test_only_the_standard_library_is_imported() -> None:
         ("protocol/xml.py", "from .. import client", "client UP"),
         ("protocol/xml.py", "from .. import __version__", "__init__ UP"),
         ("protocol/xml.py", "from .encoding import quote", "protocol"),
-        ("protocol/operations/sts.py", "from ...client import Client", "client UP"),
+        ("protocol/operations/identity.py", "from ...client import Client", "client UP"),
         ("protocol/operations/__init__.py", "from ..xml import parse", "protocol"),
         ("protocol/__init__.py", "from . import xml", "protocol"),
         ("retry.py", "from .transport.pool import Pool", "transport UP"),

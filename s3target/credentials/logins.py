@@ -20,7 +20,6 @@ from ..protocol.encoding import parse_timestamp
 from ..protocol.endpoint import Location
 from ..protocol.messages import Credentials, Origin
 from ..protocol.operations.base import Fixed
-from ..protocol.operations.metadata import json_object
 from ..protocol.partitions import partition_of
 from ..value import replace
 from .profiles import expanded, read_text, stamp_of
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
 def read_token(path: str, advice: str) -> dict[str, Any]:
     """The content of the file. CredentialsError, ending in the advice, if it is not there or not understood."""
+    from ..protocol.operations.identity import json_object
+
     if stamp_of(path) is None:
         raise CredentialsError(f"there is no {path}; {advice}")
     try:
@@ -110,7 +111,7 @@ class Sso(Provider):
         self._advice = f"log in by: aws sso login --profile {profile}"
 
     def fetch(self) -> Credentials:
-        from ..protocol.operations.metadata import get_role_credentials
+        from ..protocol.operations.identity import get_role_credentials
 
         settings = self._settings()
         role, account = settings["sso_role_name"], settings["sso_account_id"]
@@ -168,7 +169,7 @@ class Sso(Provider):
 
     def _renewed(self, region: str, path: str, content: dict[str, Any]) -> tuple[str, float] | None:
         """A new access token and its seconds, also written to the cache; None if it cannot be had."""
-        from ..protocol.operations.metadata import create_token
+        from ..protocol.operations.identity import create_token
 
         try:
             if moment(content, "registrationExpiresAt") <= self._sources.clock():

@@ -24,7 +24,7 @@ from .provider import Passed, Provider, Sources
 
 if TYPE_CHECKING:
     from ..client import Client
-    from ..protocol.operations.metadata import Question
+    from ..protocol.operations.identity import Question
 
 
 _ECS = "169.254.170.2"
@@ -46,7 +46,7 @@ class Container(Provider):
             return replace(client.call(request), source=self.name)
 
     def _request(self) -> tuple[Origin, Question[Credentials]]:
-        from ..protocol.operations.metadata import container_credentials
+        from ..protocol.operations.identity import container_credentials
 
         relative, full = self._sources.environ.get(_RELATIVE), self._sources.environ.get(_FULL)
         if not relative and not full:
@@ -138,7 +138,7 @@ class Instance(Provider):
         return self._stretched(credentials)
 
     def _ask(self) -> Credentials:
-        from ..protocol.operations.metadata import instance_credentials, instance_role
+        from ..protocol.operations.identity import instance_credentials, instance_role
 
         timeout = self._sources.number("metadata_service_timeout", 1.0)
         attempts = self._sources.number("metadata_service_num_attempts", 1)
@@ -150,7 +150,7 @@ class Instance(Provider):
 
     def _token(self, client: Client) -> str | None:
         """None: use version 1. NoCredentials if that is turned off."""
-        from ..protocol.operations.metadata import instance_token
+        from ..protocol.operations.identity import instance_token
 
         try:
             return client.call(instance_token())

@@ -22,7 +22,7 @@ from .refreshing import Chain, Refreshing
 
 if TYPE_CHECKING:
     from ..client import Client, CredentialProvider
-    from ..protocol.operations.sts import AssumeRole, AssumeRoleWithWebIdentity
+    from ..protocol.operations.identity import AssumeRole, AssumeRoleWithWebIdentity
 
 StsFactory = Callable[["CredentialProvider"], "Client"]
 
@@ -156,7 +156,7 @@ def _has_role(profile: Profile) -> bool:
 
 
 def _request(profile: Profile, now: float) -> AssumeRole:
-    from ..protocol.operations.sts import AssumeRole
+    from ..protocol.operations.identity import AssumeRole
 
     return AssumeRole(
         profile.text("role_arn") or "",
@@ -196,7 +196,7 @@ class WebIdentity(Provider):
         return replace(credentials, source=f"{self.name}: {request.role_arn}")
 
     def _request(self) -> AssumeRoleWithWebIdentity:
-        from ..protocol.operations.sts import AssumeRoleWithWebIdentity
+        from ..protocol.operations.identity import AssumeRoleWithWebIdentity
 
         path = self._setting("web_identity_token_file")
         if not path:

@@ -171,8 +171,7 @@ class Process(Provider):
 
 
 def _read(output: bytes) -> Credentials:
-    from ..protocol.operations.metadata import json_object
-    from ..protocol.operations.sts import credentials_of
+    from ..protocol.operations.identity import credentials_of, json_object
 
     try:
         content = json_object(output)

@@ -13,7 +13,7 @@ from credentials.fakes import TOKEN, Clock, FakeSts, keys
 from s3target.credentials import Static, assume_role
 from s3target.credentials.roles import RoleFetch
 from s3target.errors import CredentialsError
-from s3target.protocol.operations.sts import AssumeRole
+from s3target.protocol.operations.identity import AssumeRole
 
 REQUEST = AssumeRole("arn:role/a", "luigi", duration=900, external_id="x")
 

@@ -12,6 +12,7 @@ from s3target.protocol.endpoint import Endpoint, Location, sts_endpoint
 from s3target.protocol.messages import BytesBody, Origin, Response
 from s3target.protocol.operations.base import Fixed, document, service_error, unquoted
 from s3target.protocol.operations.buckets import CreateBucket, DeleteBucket, HeadBucket
+from s3target.protocol.operations.identity import AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity
 from s3target.protocol.operations.listing import DeleteObjects, ListObjectsV2
 from s3target.protocol.operations.multipart import (
     AbortMultipartUpload,
@@ -31,7 +32,6 @@ from s3target.protocol.operations.objects import (
     HeadObject,
     PutObject,
 )
-from s3target.protocol.operations.sts import AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity
 from scripted import STORE, Pieces, error_reply, reply
 
 SOURCE = CopySource("from", "there")

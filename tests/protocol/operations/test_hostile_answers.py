@@ -10,6 +10,7 @@ from s3target.errors import BadResponse, S3Error, ServiceError
 from s3target.protocol.messages import Response
 from s3target.protocol.operations.base import service_error
 from s3target.protocol.operations.buckets import HeadBucket
+from s3target.protocol.operations.identity import AssumeRole
 from s3target.protocol.operations.listing import DeleteObjects, ListObjectsV2
 from s3target.protocol.operations.multipart import (
     CompleteMultipartUpload,
@@ -28,7 +29,6 @@ from s3target.protocol.operations.objects import (
     HeadObject,
     PutObject,
 )
-from s3target.protocol.operations.sts import AssumeRole
 from s3target.retry import judge
 from scripted import NOW, Pieces
 

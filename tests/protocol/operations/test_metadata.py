@@ -10,7 +10,7 @@ from s3target.errors import BadResponse, NoCredentials
 from s3target.protocol.endpoint import Location
 from s3target.protocol.messages import Credentials, Origin, Response
 from s3target.protocol.operations.base import Fixed
-from s3target.protocol.operations.metadata import (
+from s3target.protocol.operations.identity import (
     SsoToken,
     container_credentials,
     create_token,

@@ -10,7 +10,7 @@ from s3target.errors import BadResponse
 from s3target.protocol.endpoint import Location, sts_endpoint
 from s3target.protocol.messages import Credentials, Origin
 from s3target.protocol.operations.base import Fixed
-from s3target.protocol.operations.sts import (
+from s3target.protocol.operations.identity import (
     AssumeRole,
     AssumeRoleWithWebIdentity,
     CallerIdentity,

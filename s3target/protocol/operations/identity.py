@@ -1,7 +1,7 @@
-"""The services that hand out keys over plain HTTP: instance metadata, container credentials, IAM Identity Center (SSO).
+"""The services that hand out keys, or say whose keys they are: STS, instance metadata, container credentials, SSO.
 
-None of these requests is signed. Answers are JSON or a line of text; what breaks its promise is BadResponse, which
-never quotes the answer.
+STS is posted a form and answers in XML. The others are sent plain HTTP, never signed, and answer in JSON or a line of
+text. An answer that breaks its promise is BadResponse, which never quotes it.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html,
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html,
 https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html,
@@ -11,14 +11,111 @@ https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ...errors import BadResponse, NoCredentials
 from ...value import dataclass, field
-from ..encoding import percent_encode
+from ..encoding import parse_timestamp, percent_encode, query_string
 from ..messages import EMPTY, Body, BytesBody, Credentials, Headers, Query, Request, Response
-from .base import Locator, Result, ServiceOperation
-from .sts import credentials_of, text_of
+from .base import Locator, Result, ServiceOperation, document
+
+
+class _StsOperation(ServiceOperation[Result]):
+    """One whose name, fields and result are called as in the API."""
+
+    signed: ClassVar[bool] = True
+
+    def fields(self) -> Mapping[str, str | int | None]:
+        """What to ask for; what is empty is left out."""
+        raise NotImplementedError
+
+    def request(self, endpoint: Locator) -> Request:
+        location = endpoint.locate()
+        given = ((name, str(value)) for name, value in self.fields().items() if value)
+        form = query_string((("Action", self.name), ("Version", "2011-06-15"), *given))
+        return Request(
+            "POST",
+            location.origin,
+            location.base_path or "/",
+            headers={"content-type": "application/x-www-form-urlencoded; charset=utf-8"},
+            body=BytesBody(form.encode()),
+            region=location.region,
+            service=location.service if self.signed else "",
+        )
+
+    def _result(self, response: Response, *path: str) -> Mapping[str, str]:
+        result = document(response, f"{self.name}Response").find(f"{self.name}Result", *path)
+        if result is None:
+            raise BadResponse(f"{self.name} was answered without {' '.join(path) or 'a result'}")
+        return {child.name: child.text for child in result.children}
+
+
+class _AssumeOperation(_StsOperation[Credentials]):
+    def parse(self, response: Response) -> Credentials:
+        return credentials_of(self._result(response, "Credentials"), "SessionToken", must_expire=True)
+
+
+@dataclass(frozen=True)
+class AssumeRole(_AssumeOperation):
+    """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+
+    duration: seconds, 900 to 43,200, None for the service's default (an hour).
+    """
+
+    role_arn: str
+    session_name: str
+    duration: int | None = None
+    external_id: str | None = None
+    mfa_serial: str | None = None
+    mfa_code: str | None = field(default=None, repr=False)
+
+    def fields(self) -> Mapping[str, str | int | None]:
+        return {
+            "RoleArn": self.role_arn,
+            "RoleSessionName": self.session_name,
+            "DurationSeconds": self.duration,
+            "ExternalId": self.external_id,
+            "SerialNumber": self.mfa_serial,
+            "TokenCode": self.mfa_code,
+        }
+
+
+@dataclass(frozen=True)
+class AssumeRoleWithWebIdentity(_AssumeOperation):
+    """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html (never signed)"""
+
+    signed: ClassVar[bool] = False
+    role_arn: str
+    session_name: str
+    token: str = field(repr=False)
+    duration: int | None = None
+
+    def fields(self) -> Mapping[str, str | int | None]:
+        return {
+            "RoleArn": self.role_arn,
+            "RoleSessionName": self.session_name,
+            "WebIdentityToken": self.token,
+            "DurationSeconds": self.duration,
+        }
+
+
+class CallerIdentity(NamedTuple):
+    account: str
+    arn: str
+    user_id: str
+
+
+@dataclass(frozen=True)
+class GetCallerIdentity(_StsOperation[CallerIdentity]):
+    """https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
+
+    def fields(self) -> Mapping[str, str | int | None]:
+        return {}
+
+    def parse(self, response: Response) -> CallerIdentity:
+        result = self._result(response)
+        return CallerIdentity(*(result.get(name, "") for name in ("Account", "Arn", "UserId")))
+
 
 _ROLES = "/latest/meta-data/iam/security-credentials/"
 
@@ -94,7 +191,7 @@ def _of_login(answer: bytes) -> Credentials:
     keys = json_object(answer).get("roleCredentials")
     if not isinstance(keys, Mapping):
         raise BadResponse("the answer has no roleCredentials")
-    key_id, secret, token = (text_of(keys, name) for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
+    key_id, secret, token = (_text(keys, name) for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
     return Credentials(key_id, secret, token, _number(keys, "expiration") / 1000)
 
 
@@ -127,7 +224,27 @@ def _sso_token(answer: bytes) -> SsoToken:
     content = json_object(answer)
     refresh_token = content.get("refreshToken")
     lifetime = _number(content, "expiresIn")
-    return SsoToken(text_of(content, "accessToken"), lifetime, str(refresh_token) if refresh_token else None)
+    return SsoToken(_text(content, "accessToken"), lifetime, str(refresh_token) if refresh_token else None)
+
+
+def credentials_of(content: Mapping[str, Any], session_field: str, must_expire: bool = False) -> Credentials:
+    """Of the names that container, instance, process and STS agree on. session_field: where the session token is."""
+    end, session_token = content.get("Expiration"), content.get(session_field)
+    if must_expire and not end:
+        raise BadResponse("the answer has no Expiration")
+    try:
+        expires_at = parse_timestamp(end).timestamp() if end else None
+    except (ValueError, TypeError, AttributeError):
+        raise BadResponse("the answer has an Expiration that is no time") from None
+    key_id, secret = _text(content, "AccessKeyId"), _text(content, "SecretAccessKey")
+    return Credentials(key_id, secret, str(session_token) if session_token else None, expires_at)
+
+
+def _text(content: Mapping[str, Any], name: str) -> str:
+    value = content.get(name)
+    if not value or not isinstance(value, str):
+        raise BadResponse(f"the answer has no {name}")
+    return value
 
 
 def json_object(content: bytes | str) -> Mapping[str, Any]:

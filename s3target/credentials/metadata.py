@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import BadResponse, ConfigError, NoCredentials, ServiceError, TimedOut, TransportError
@@ -20,7 +19,7 @@ from ..protocol.messages import Credentials, Origin, Query
 from ..protocol.operations.base import Fixed
 from ..value import replace
 from .profiles import boolean, read_text
-from .provider import Passed, Provider, Sources
+from .provider import Passed, Provider
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -106,20 +105,12 @@ ABSENCE = 60.0
 _SOON = 900.0
 
 
-def _jitter() -> float:
-    return 120.0 + int.from_bytes(os.urandom(2), "big") / 65536 * 480.0
-
-
 class Instance(Provider):
-    """The instance metadata service. jitter: seconds, 120 to 600, by which the machines of a fleet differ."""
+    """The instance metadata service."""
 
     name = "iam-role"
     _absent_until = 0.0
     _found = False
-
-    def __init__(self, sources: Sources, jitter: Callable[[], float] = _jitter) -> None:
-        super().__init__(sources)
-        self._jitter = jitter
 
     def fetch(self) -> Credentials:
         if boolean(self._sources.environ.get("AWS_EC2_METADATA_DISABLED")):
@@ -181,9 +172,13 @@ class Instance(Provider):
             raise ConfigError(f'AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE is {mode!r}; use "ipv4" or "ipv6"')
         return mode.lower() == "ipv6"
 
+    def jitter(self) -> float:
+        """Seconds, 120 to 600, by which the machines of a fleet differ."""
+        return 120.0 + int.from_bytes(os.urandom(2), "big") / 65536 * 480.0
+
     def _stretched(self, credentials: Credentials) -> Credentials:
         """Keys that end soon, or have ended, get time: AWS keeps such keys alive while the service has no new ones."""
-        now, soon = self._sources.clock(), _SOON + self._jitter()
+        now, soon = self._sources.clock(), _SOON + self.jitter()
         if credentials.expires_at is None or credentials.expires_at - now >= soon:
             return credentials
         _log.warning("instance metadata has keys that end soon; using them on, and asking again in some minutes")

@@ -23,6 +23,9 @@ from .provider import CannotRenew, Passed, Provider, failure
 
 _log = logging.getLogger("s3target.credentials")
 
+ADVISORY, MANDATORY = 900.0, 600.0
+"""The windows: seconds before the end."""
+
 LOOK_EVERY = 5.0
 """Seconds between two looks at whether the source of the keys, a file for instance, is another by now."""
 
@@ -30,7 +33,6 @@ SUSPICION_AFTER = 60.0
 """Seconds for which new keys are above suspicion, but half their life at most: a refusal that may have any reason costs
 one fetch in that time."""
 
-_PAUSES_PER_WINDOW = 60
 _FOREVER = float("inf")
 
 
@@ -39,23 +41,21 @@ class _Held:
 
     __slots__ = ("advisory_at", "credentials", "fetched_at", "look_at", "mandatory_at", "pause", "trusted_for")
 
-    def __init__(self, credentials: Credentials, now: float, advisory: float, mandatory: float) -> None:
-        self.credentials = credentials
-        self.fetched_at = now
-        end = credentials.expires_at
-        scale = 1.0 if end is None else min(1.0, (end - now) / (2 * advisory)) if advisory > 0 else 0.0
-        self.advisory_at = _FOREVER if end is None else end - advisory * scale
-        self.mandatory_at = _FOREVER if end is None else end - mandatory * scale
-        self.pause = LOOK_EVERY if end is None else advisory * scale / _PAUSES_PER_WINDOW
-        self.look_at = self.advisory_at
-        self.trusted_for = SUSPICION_AFTER if end is None else min(SUSPICION_AFTER, (end - now) / 2)
+    def __init__(self, credentials: Credentials, now: float) -> None:
+        self.credentials, self.fetched_at = credentials, now
+        end = _FOREVER if credentials.expires_at is None else credentials.expires_at
+        scale = min(1.0, (end - now) / (2 * ADVISORY))
+        self.look_at = self.advisory_at = end - ADVISORY * scale
+        self.mandatory_at = end - MANDATORY * scale
+        self.pause = LOOK_EVERY if end == _FOREVER else ADVISORY * scale / 60
+        self.trusted_for = min(SUSPICION_AFTER, (end - now) / 2)
 
 
 class Refreshing:
     """A CredentialProvider over fetch(), which is called by one thread at a time and only when it has to be.
 
-    name: for messages. clock: seconds since 1970. advisory, mandatory: the windows, in seconds before the end.
-    changed: see Provider.changed(); asked every few seconds, and when the store refuses the keys.
+    name: for messages. clock: seconds since 1970. changed: see Provider.changed(); asked every few seconds, and when
+    the store refuses the keys.
     A pickle holds neither keys nor lock, and can be made if fetch can.
     """
 
@@ -65,12 +65,9 @@ class Refreshing:
         name: str,
         *,
         clock: Callable[[], float] = time.time,
-        advisory: float = 900.0,
-        mandatory: float = 600.0,
         changed: Callable[[], bool] | None = None,
     ) -> None:
-        self._fetch, self._name, self._changed = fetch, name, changed
-        self._clock, self._windows = clock, (advisory, mandatory)
+        self._fetch, self._name, self._clock, self._changed = fetch, name, clock, changed
         self._start()
 
     def _start(self) -> None:
@@ -174,7 +171,7 @@ class Refreshing:
             if told is error:
                 raise
             raise told from error
-        held = _Held(credentials, now, *self._windows)
+        held = _Held(credentials, now)
         if self._changed is not None:
             held.look_at = min(now + LOOK_EVERY, held.advisory_at)
         self._held = held

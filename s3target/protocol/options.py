@@ -55,7 +55,6 @@ _ACCEPTED: dict[str, frozenset[str]] = {
         "UploadPartCopy": (*_SOURCE_CONDITIONS, *_SOURCE_SSE, *_SSE_CUSTOMER, *_REQUEST),
         "GetObject": (*_SSE_CUSTOMER, *_REQUEST, "ChecksumMode", "IfMatch", "IfNoneMatch", "IfModifiedSince"),
         "HeadObject": (*_SSE_CUSTOMER, *_REQUEST, "ChecksumMode"),
-        "DeleteObject": ("MFA", *_REQUEST),
     }.items()
 }
 

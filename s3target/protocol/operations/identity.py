@@ -88,14 +88,12 @@ class AssumeRoleWithWebIdentity(_AssumeOperation):
     role_arn: str
     session_name: str
     token: str = field(repr=False)
-    duration: int | None = None
 
     def fields(self) -> Mapping[str, str | int | None]:
         return {
             "RoleArn": self.role_arn,
             "RoleSessionName": self.session_name,
             "WebIdentityToken": self.token,
-            "DurationSeconds": self.duration,
         }
 
 
@@ -145,9 +143,9 @@ class Question(ServiceOperation[Result]):
         return self.read(response.content)
 
 
-def instance_token(lifetime: int = 21600) -> Question[str]:
-    """The session token of IMDSv2. lifetime: seconds."""
-    headers = {"x-aws-ec2-metadata-token-ttl-seconds": str(lifetime)}
+def instance_token() -> Question[str]:
+    """The session token of IMDSv2, for six hours."""
+    headers = {"x-aws-ec2-metadata-token-ttl-seconds": "21600"}
     return Question("InstanceToken", _line, "/latest/api/token", headers, method="PUT")
 
 

@@ -58,7 +58,7 @@ ON_OBJECTS = [
 ]
 OF_STS = [
     AssumeRole("arn:r", "me", 900, "x", "mfa", mfa_code="SECRET"),
-    AssumeRoleWithWebIdentity("arn:r", "me", "SECRET", 900),
+    AssumeRoleWithWebIdentity("arn:r", "me", "SECRET"),
     GetCallerIdentity(),
 ]
 

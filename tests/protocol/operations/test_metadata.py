@@ -29,7 +29,7 @@ ENDS = 1_800_000_000.0
 @pytest.mark.parametrize(
     ("operation", "method", "path", "query", "headers"),
     [
-        (instance_token(60), "PUT", "/base/latest/api/token", (), {"x-aws-ec2-metadata-token-ttl-seconds": "60"}),
+        (instance_token(), "PUT", "/base/latest/api/token", (), {"x-aws-ec2-metadata-token-ttl-seconds": "21600"}),
         (instance_role(), "GET", ROLES, (), {}),
         (instance_role("t"), "GET", ROLES, (), {"x-aws-ec2-metadata-token": "t"}),
         (instance_credentials("a/b c", "t"), "GET", ROLES + "a%2Fb%20c", (), {"x-aws-ec2-metadata-token": "t"}),

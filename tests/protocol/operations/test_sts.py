@@ -39,8 +39,8 @@ ROLE = "arn:aws:iam::123456789012:role/a b"
             "sts",
         ),
         (
-            AssumeRoleWithWebIdentity("r", "me", "a.b+c=", 3600),
-            "Action=AssumeRoleWithWebIdentity&DurationSeconds=3600&RoleArn=r&RoleSessionName=me&Version=2011-06-15"
+            AssumeRoleWithWebIdentity("r", "me", "a.b+c="),
+            "Action=AssumeRoleWithWebIdentity&RoleArn=r&RoleSessionName=me&Version=2011-06-15"
             "&WebIdentityToken=a.b%2Bc%3D",
             "",
         ),

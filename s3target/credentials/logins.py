@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BadResponse, ConfigError, CredentialsError, S3Error, ServiceError
 from ..protocol.encoding import parse_timestamp
-from ..protocol.endpoint import Location
 from ..protocol.messages import Credentials, Origin
-from ..protocol.operations.base import Fixed
 from ..protocol.partitions import partition_of
 from ..value import replace
 from .profiles import expanded, read_text, stamp_of
-from .provider import Passed, Provider, Sources
+from .provider import Passed, Provider
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -106,9 +104,9 @@ class Sso(Provider):
 
     name = "sso"
 
-    def __init__(self, sources: Sources, profile: str) -> None:
-        super().__init__(sources, profile)
-        self._advice = f"log in by: aws sso login --profile {profile}"
+    @property
+    def _advice(self) -> str:
+        return f"log in by: aws sso login --profile {self._profile}"
 
     def fetch(self) -> Credentials:
         from ..protocol.operations.identity import get_role_credentials
@@ -194,4 +192,4 @@ class Sso(Provider):
 
     def _client(self, service: str, region: str) -> Client:
         origin = Origin("https", f"{service}.{region}.{partition_of(region).dns_suffix}", 443)
-        return self._sources.unsigned(Fixed(Location(origin, "", region, "")), _TIMEOUT, _ATTEMPTS, outside=True)
+        return self._sources.unsigned(origin, "", _TIMEOUT, _ATTEMPTS, outside=True)

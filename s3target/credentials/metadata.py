@@ -14,9 +14,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..errors import BadResponse, ConfigError, NoCredentials, ServiceError, TimedOut, TransportError
-from ..protocol.endpoint import Location
 from ..protocol.messages import Credentials, Origin, Query
-from ..protocol.operations.base import Fixed
 from ..value import replace
 from .profiles import boolean, read_text
 from .provider import Passed, Provider
@@ -41,7 +39,7 @@ class Container(Provider):
 
     def fetch(self) -> Credentials:
         origin, request = self._request()
-        with self._sources.unsigned(Fixed(Location(origin, "", "", "")), _TIMEOUT, _ATTEMPTS) as client:
+        with self._sources.unsigned(origin, "", _TIMEOUT, _ATTEMPTS) as client:
             return replace(client.call(request), source=self.name)
 
     def _request(self) -> tuple[Origin, Question[Credentials]]:
@@ -133,7 +131,7 @@ class Instance(Provider):
 
         timeout = self._sources.number("metadata_service_timeout", 1.0)
         attempts = self._sources.number("metadata_service_num_attempts", 1)
-        with self._sources.unsigned(self._endpoint(), timeout, max(1, int(attempts))) as client:
+        with self._sources.unsigned(*self._endpoint(), timeout, max(1, int(attempts))) as client:
             token = self._token(client)
             role = client.call(instance_role(token))
             credentials = client.call(instance_credentials(role, token))
@@ -155,14 +153,13 @@ class Instance(Provider):
         _log.debug("instance metadata version 2 gave no token (%s); using version 1", reason)
         return None
 
-    def _endpoint(self) -> Fixed:
+    def _endpoint(self) -> tuple[Origin, str]:
         from ..protocol.partitions import parse_url
 
         url = self._sources.setting("ec2_metadata_service_endpoint")
         if not url:
             url = "http://[fd00:ec2::254]/" if self._over_ipv6() else "http://169.254.169.254/"
-        origin, prefix = parse_url(url)
-        return Fixed(Location(origin, prefix, "", ""))
+        return parse_url(url)
 
     def _over_ipv6(self) -> bool:
         mode = self._sources.setting("ec2_metadata_service_endpoint_mode")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, CredentialsError, RefreshFailed, S3Error
-from ..protocol.messages import Credentials
+from ..protocol.messages import Credentials, Origin
 from ..value import dataclass, field, replace
 from .profiles import Profiles, boolean
 
@@ -73,22 +73,21 @@ class Sources:
     def flag(self, key: str) -> bool:
         return boolean(self.setting(key))
 
-    def unsigned(self, locator: Locator, timeout: float, attempts: int, outside: bool = False) -> Client:
-        """A client by http() or outside() that sends each request at most `attempts` times."""
-        client = (self.outside if outside and self.outside else self.http)(locator, timeout)
+    def unsigned(self, origin: Origin, prefix: str, timeout: float, attempts: int, outside: bool = False) -> Client:
+        """A client by http() or outside() that sends each request at most `attempts` times. prefix: of the path."""
+        from ..protocol.endpoint import Location
+        from ..protocol.operations.base import Fixed
+
+        make = self.outside if outside and self.outside else self.http
+        client = make(Fixed(Location(origin, prefix, "", "")), timeout)
         client.policy = replace(client.policy, max_attempts=attempts)
         return client
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
-        if self.environ is os.environ:
-            state["environ"] = None
-        return state
+        return {**self.__dict__, "environ": None if self.environ is os.environ else self.environ}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        if state["environ"] is None:
-            state = {**state, "environ": os.environ}
-        self.__dict__.update(state)
+        self.__dict__.update({**state, "environ": os.environ if state["environ"] is None else state["environ"]})
 
 
 class Provider:

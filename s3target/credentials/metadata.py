@@ -1,7 +1,7 @@
 """Keys from a metadata service: of the container (ECS, EKS Pod Identity), or of the role of an EC2 instance.
 
-An instance is asked by version 2, or 1 where 2 cannot be had. Off AWS nobody answers there, which costs the timeout, so
-"nobody there" is remembered for a minute.
+An instance is asked by version 2, or 1 where 2 cannot be had. Off AWS nobody answers, which costs the timeout, so that
+is remembered for a minute.
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html,
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html,
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html

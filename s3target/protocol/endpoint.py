@@ -114,8 +114,6 @@ def _locate(endpoint: Endpoint, bucket: str, accelerable: bool) -> Location:
 
 def _service(endpoint: Endpoint, accelerated: bool) -> tuple[Origin, str]:
     """The host all buckets share, and the path in front of them."""
-    if endpoint.url is not None:
-        return parse_url(endpoint.url)
     global_region = endpoint.region == "aws-global" or (
         endpoint.region == "us-east-1" and not endpoint.us_east_1_regional
     )
@@ -126,7 +124,7 @@ def _service(endpoint: Endpoint, accelerated: bool) -> tuple[Origin, str]:
         host = "s3.amazonaws.com"
     else:
         host = _regional_host("s3", endpoint, _real_region(endpoint.region))
-    return _aws_origin(endpoint, host), ""
+    return _place(endpoint, host)
 
 
 def _regional_host(name: str, endpoint: Endpoint, region: str) -> str:
@@ -136,8 +134,11 @@ def _regional_host(name: str, endpoint: Endpoint, region: str) -> str:
     return f"{name}{fips}{dualstack}.{region}.{partition_of(region).dns_suffix}"
 
 
-def _aws_origin(endpoint: Endpoint, host: str) -> Origin:
-    return Origin("https", host, 443) if endpoint.use_ssl else Origin("http", host, 80)
+def _place(endpoint: Endpoint, aws_host: str) -> tuple[Origin, str]:
+    """Host and path of the custom url; without one, of AWS's host."""
+    if endpoint.url is not None:
+        return parse_url(endpoint.url)
+    return Origin("https", aws_host, 443) if endpoint.use_ssl else Origin("http", aws_host, 80), ""
 
 
 def _bucket_in_host(endpoint: Endpoint, origin: Origin, bucket: str) -> bool:
@@ -166,10 +167,7 @@ def _locate_access_point(endpoint: Endpoint, arn: str) -> Location:
         raise ConfigError(
             f"{arn} is in another partition than the client's region {endpoint.region}; change the region"
         )
-    if endpoint.url is None:
-        origin, prefix = _aws_origin(endpoint, _regional_host("s3-accesspoint", endpoint, point.region)), ""
-    else:
-        origin, prefix = parse_url(endpoint.url)
+    origin, prefix = _place(endpoint, _regional_host("s3-accesspoint", endpoint, point.region))
     if is_ip(origin.host):
         raise ConfigError(f"{arn}: an access point needs a host name, but the endpoint is the IP address {origin.host}")
     return Location(_subdomain(point.label, origin), prefix, point.region, "s3")

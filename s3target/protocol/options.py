@@ -1,7 +1,6 @@
 """boto3's ExtraArgs names -> headers of each request.
 
-Callers write `ServerSideEncryption="aws:kms"`, as they do with boto3; here stands which header that is, and which of
-the requests of a multipart transfer carries it.
+Here stands which header an option is, and which of the requests of a multipart transfer carries it.
 https://boto3.amazonaws.com/v1/documentation/api/latest/reference/customizations/s3.html
 """
 
@@ -58,12 +57,9 @@ _ACCEPTED: dict[str, frozenset[str]] = {
     }.items()
 }
 
-UPLOAD = frozenset().union(
-    *(_ACCEPTED[name] for name in ("PutObject", "CreateMultipartUpload", "CompleteMultipartUpload"))
-)
-"""The names that a way to write accepts."""
+UPLOAD = _ACCEPTED["PutObject"] | _ACCEPTED["CreateMultipartUpload"] | _ACCEPTED["CompleteMultipartUpload"]
+"""The names that a way to write accepts. COPY, DOWNLOAD: those of a copy, of a way to read."""
 COPY = _ACCEPTED["CopyObject"]
-"""The names that a copy accepts."""
 DOWNLOAD = _ACCEPTED["GetObject"] | {"VersionId"}
 
 
@@ -79,7 +75,7 @@ def check(extra_args: Iterable[str], accepted: frozenset[str], what: str) -> Non
 
 
 def headers_for(operation: str, extra_args: ExtraArgs) -> Headers:
-    """The headers by which `operation` carries extra_args; the options that are not its business are left out.
+    """The headers by which `operation` carries extra_args, but for options that are not its business.
 
     ConfigError if a value has no header form.
     """

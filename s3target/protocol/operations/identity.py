@@ -27,7 +27,7 @@ class _StsOperation(ServiceOperation[Result]):
 
     def fields(self) -> Mapping[str, str | int | None]:
         """What to ask for; what is empty is left out."""
-        raise NotImplementedError
+        return {}
 
     def request(self, endpoint: Locator) -> Request:
         location = endpoint.locate()
@@ -107,9 +107,6 @@ class CallerIdentity(NamedTuple):
 class GetCallerIdentity(_StsOperation[CallerIdentity]):
     """https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
 
-    def fields(self) -> Mapping[str, str | int | None]:
-        return {}
-
     def parse(self, response: Response) -> CallerIdentity:
         result = self._result(response)
         return CallerIdentity(*(result.get(name, "") for name in ("Account", "Arn", "UserId")))
@@ -120,7 +117,7 @@ _ROLES = "/latest/meta-data/iam/security-credentials/"
 
 @dataclass(frozen=True)
 class Question(ServiceOperation[Result]):
-    """One such request. asked: the operation's name. read: makes the result of the answer's body."""
+    """What one of the others is asked. asked: the operation's name. read: makes the result of the answer's body."""
 
     asked: str
     read: Callable[[bytes], Result]
@@ -173,9 +170,11 @@ def _of_instance(answer: bytes) -> Credentials:
 def container_credentials(path: str, query: Query = (), authorization: str | None = None) -> Question[Credentials]:
     """The keys that ECS or EKS has for a container. path: percent-encoded. authorization: of the header."""
     headers = {"accept": "application/json", **({"authorization": authorization} if authorization else {})}
-    return Question(
-        "ContainerCredentials", lambda answer: credentials_of(json_object(answer), "Token"), path, headers, query
-    )
+    return Question("ContainerCredentials", _of_container, path, headers, query)
+
+
+def _of_container(answer: bytes) -> Credentials:
+    return credentials_of(json_object(answer), "Token")
 
 
 def get_role_credentials(account: str, role: str, access_token: str) -> Question[Credentials]:

@@ -8,13 +8,13 @@ retries a request. A Client is thread-safe and pickles without its connections.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from .errors import BadResponse, NoCredentials, S3Error, ServiceError, TransportError
+from .logs import getLogger
 from .protocol import sigv4
 from .protocol.checksum import seal
 from .protocol.messages import Credentials, Request, Response, Stream
@@ -39,7 +39,7 @@ from .retry import (
 from .statistics import CountedStream, Counters, Statistics
 from .stores import UNKNOWN, Store
 
-_log = logging.getLogger("s3target.client")
+_log = getLogger("s3target.client")
 _FREE_RETRIES = 16
 _ERROR_LIMIT = 1 << 18
 """Bytes of an error document that are looked at."""

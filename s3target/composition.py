@@ -6,7 +6,6 @@ targets share one pool of connections and one set of credentials, and metadata s
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -25,7 +24,6 @@ from .stores import STORES, UNKNOWN
 from .transport import HttpTransport, TransportOptions, environment_proxies
 from .value import replace
 
-_log = logging.getLogger("s3target.composition")
 _OTHER_VARIABLES = ("HOME", "REQUESTS_CA_BUNDLE", "REQUEST_METHOD")
 _shared: dict[object, Client] = {}
 _shared_lock = threading.Lock()

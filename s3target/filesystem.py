@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .client import Client
 from .errors import ConfigError, NotFound, PartialFailure, ServiceError
@@ -28,12 +28,13 @@ from .protocol.operations.objects import (
 )
 from .protocol.options import ExtraArgs, headers_for
 from .protocol.xml import expressible
-from .transfer.copy import copy
 from .transfer.marks import mark
 from .transfer.once import insist
-from .transfer.plan import Progress, TransferOptions
 from .transfer.workers import Meter, Workers, run_all
-from .value import replace
+from .value import NamedTuple, replace
+
+if TYPE_CHECKING:
+    from .transfer.plan import Progress, TransferOptions
 
 SCHEMES = ("s3", "s3a", "s3n")
 FOLDER_MARKER = "_$folder$"
@@ -219,6 +220,8 @@ class FileSystem:
         self, source: S3Path, destination: S3Path, options: TransferOptions, listed: ObjectInfo | None = None
     ) -> int:
         """Copy one object on the server; its size in bytes. NotFound if it is not there. listed: see transfer.copy."""
+        from .transfer.copy import copy
+
         origin = CopySource(source.bucket, source.key)
         return copy(self.client, origin, destination.bucket, destination.key, options, listed)[1]
 

@@ -12,13 +12,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
 
 from .filesystem import FOLDER_MARKER, FileSystem, S3Path
 from .protocol.operations.listing import ListObjectsV2, ListPage
 from .protocol.operations.objects import ObjectInfo
 from .transfer.workers import run_all
-from .value import replace
+from .value import NamedTuple, replace
 
 _BARREN_PAGES = 3
 """Pages without anything new, beyond those that had some, after which a flat listing gives way to one by levels."""

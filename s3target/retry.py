@@ -7,8 +7,6 @@ a Luigi task that fails costs more than some seconds of waiting.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from .errors import (
     BadResponse,
     ConfigError,
@@ -24,7 +22,7 @@ from .protocol.encoding import parse_http_date
 from .protocol.endpoint import redirected_region
 from .protocol.messages import Headers, Response
 from .protocol.operations.base import Operation, service_error
-from .value import dataclass
+from .value import NamedTuple, dataclass
 
 MAX_SKEW = 240.0
 """Seconds that clocks may differ before a refusal is put down to them; S3 itself refuses at 900."""

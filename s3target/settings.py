@@ -8,17 +8,17 @@ variables and files hold is read as botocore reads it; arguments and luigi.cfg a
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from .credentials import Profiles
 from .errors import ConfigError
+from .logs import getLogger
 from .stores import STORES, guessed
-from .value import dataclass, field
+from .value import NamedTuple, dataclass, field
 
-_log = logging.getLogger("s3target.settings")
+_log = getLogger("s3target.settings")
 
 
 class Setting(NamedTuple):

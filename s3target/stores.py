@@ -10,8 +10,9 @@ https://docs.cloud.google.com/storage/docs/request-preconditions
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
+from .errors import ConfigError
+from .protocol.partitions import parse_url
 from .value import dataclass, field
 
 _PUT, _COMPLETE, _COPY = "PutObject", "CompleteMultipartUpload", "CopyObject"
@@ -64,8 +65,8 @@ def guessed(url: str | None) -> str | None:
     if url is None:
         return "aws"
     try:
-        host = f".{urlsplit(url).hostname or ''}"
-    except ValueError:
+        host = f".{parse_url(url)[0].host}"
+    except ConfigError:
         return None  # the endpoint refuses it in better words
     if not _RENTED.isdisjoint(host.split(".")):
         return None

@@ -1,8 +1,9 @@
-"""Frozen values: the part of `dataclasses` that this package uses, under the same names.
+"""Frozen values: the part of `dataclasses` and `typing` that this package uses, under the same names.
 
 Importing dataclasses (with inspect, ast, dis and tokenize behind it) and building some fifty classes by it costs more
 time than all else between the start of the interpreter and the first answer of a store. Here a class costs next to
-nothing until it is used: its __init__ is compiled when the first value is made. For type checkers it is dataclasses.
+nothing until it is used: its __init__ is compiled when the first value is made. A NamedTuple is collections.namedtuple
+without typing compiling each annotation. For type checkers all is as in the standard library.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
     from dataclasses import field as field
     from dataclasses import replace as replace
+    from typing import NamedTuple as NamedTuple
 else:
+    from collections import namedtuple
+
     _REQUIRED = object()
 
     class _Field:
@@ -113,3 +117,17 @@ else:
     def replace(value, /, **changes):
         """A value like this one but for some fields."""
         return type(value)(**{**_getstate(value), **changes})
+
+    class _NamedTupleMeta(type):
+        def __new__(mcs, name, bases, scope):
+            if not bases:
+                return super().__new__(mcs, name, bases, scope)
+            fields = scope.get("__annotations__", ())
+            defaults = [scope.pop(field) for field in fields if field in scope]
+            made = namedtuple(name, fields, defaults=defaults, module=scope.pop("__module__"))
+            for attribute, value in scope.items():
+                setattr(made, attribute, value)
+            return made
+
+    class NamedTuple(metaclass=_NamedTupleMeta):
+        """The base of a class statement that makes a named tuple, with methods if it likes."""

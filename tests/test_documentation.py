@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 import s3target
-from s3target.cli import COMMANDS, parser_for, split
+from s3target.cli import COMMANDS, split
+from s3target.cli.arguments import parser_for
 from servers.signed import request
 from servers.store import Store
 

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "s3target"
 FLOORS = {
     "errors": 0,
+    "logs": 0,
     "stores": 0,
     "value": 0,
     "protocol": 0,

@@ -1,4 +1,4 @@
-"""Frozen values: what they share with dataclasses."""
+"""Frozen values: what they share with dataclasses, and named tuples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from s3target.value import dataclass, field, replace
+from s3target.value import NamedTuple, dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,24 @@ class Named(Point):
     def __post_init__(self) -> None:
         if self.x < 0:
             raise ValueError("x is negative")
+
+
+class Spot(NamedTuple):
+    """A place."""
+
+    x: int
+    y: int = 0
+
+    @property
+    def far(self) -> bool:
+        return self.x > 9
+
+    def __str__(self) -> str:
+        return f"{self.x}/{self.y}"
+
+
+class Nothing(NamedTuple):
+    """A tuple that is empty."""
 
 
 def test_values_compare_by_class_and_fields():
@@ -104,5 +122,20 @@ def test_match_statements_see_fields():
     match Point(1, 2):
         case Point(x, y=2):
             assert x == 1
+        case _:
+            pytest.fail("no match")
+
+
+def test_named_tuples_are_as_those_of_typing():
+    """Fields, defaults, methods, docstring; they unpack, pickle, match, and may have no field."""
+    spot = Spot(10)
+    assert (*spot, str(spot), spot.far, repr(spot)) == (10, 0, "10/0", True, "Spot(x=10, y=0)")
+    assert (Spot.__doc__, Spot.__module__, Spot.__bases__) == ("A place.", __name__, (tuple,))
+    assert spot._replace(y=1) == pickle.loads(pickle.dumps(Spot(10, 1))) == (10, 1)
+    with pytest.raises(TypeError, match="'x'"):
+        Spot()
+    match Nothing(), spot:
+        case Nothing(), Spot(x, y=y):
+            assert (x, y) == (10, 0)
         case _:
             pytest.fail("no match")

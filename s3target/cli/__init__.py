@@ -12,49 +12,39 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
     from .output import Output
 
 _VALUE_OPTIONS = ("--endpoint-url", "--region", "--profile", "--ca-bundle", "--setting", "--luigi-cfg")
-
-
-class Command(NamedTuple):
-    """module: of this package. arguments: rows of arguments.ARGUMENTS. store: it works by a client."""
-
-    module: str
-    about: str
-    arguments: str
-    store: bool = True
-
-
 COMMANDS = {
-    "ls": Command("reading", "list buckets, folders and objects", "[path] -r/--recursive -H/--human-readable --raw"),
-    "stat": Command("reading", "what the store tells of an object or bucket", "keys --version-id"),
-    "cat": Command("reading", "write objects to stdout", "keys --version-id --raw"),
-    "cp": Command("copying", "copy to, from and inside the store", "places -r/--recursive --no-clobber --raw COPY"),
-    "mv": Command("copying", "copy, then remove the source", "places -r/--recursive --no-clobber --raw COPY"),
-    "rm": Command("removing", "remove objects", "keys -r/--recursive -n/--dry-run --exclude --raw"),
-    "sync": Command("syncing", "make a folder like another one", "source target --size-only --checksum --delete COPY"),
-    "presign": Command("reading", "a URL that anyone can use for a while", "path --expires --put --version-id"),
-    "du": Command("reading", "how much lies there", "keys -H/--human-readable --raw"),
-    "mb": Command("removing", "make a bucket", "buckets -n/--dry-run"),
-    "rb": Command("removing", "remove a bucket", "buckets --force -n/--dry-run"),
-    "uploads": Command(
-        "removing", "list or abort unfinished multipart uploads", "action path --older-than -n/--dry-run"
-    ),
-    "doctor": Command("doctor", "find out what is wrong, from settings to permissions", "path --read-only"),
-    "demo": Command("demo", "run a Luigi pipeline on S3", "--endpoint-url --bucket --keep", store=False),
-    "luigi": Command("demo", "luigi, with this package in place of luigi.contrib.s3", "", store=False),
-    "vendor": Command(
+    "ls": ("reading", "list buckets, folders and objects", "[path] -r/--recursive -H/--human-readable --raw"),
+    "stat": ("reading", "what the store tells of an object or bucket", "keys --version-id"),
+    "cat": ("reading", "write objects to stdout", "keys --version-id --raw"),
+    "cp": ("copying", "copy to, from and inside the store", "places -r/--recursive --no-clobber --raw COPY"),
+    "mv": ("copying", "copy, then remove the source", "places -r/--recursive --no-clobber --raw COPY"),
+    "rm": ("removing", "remove objects", "keys -r/--recursive -n/--dry-run --exclude --raw"),
+    "sync": ("syncing", "make a folder like another one", "source target --size-only --checksum --delete COPY"),
+    "presign": ("reading", "a URL that anyone can use for a while", "path --expires --put --version-id"),
+    "du": ("reading", "how much lies there", "keys -H/--human-readable --raw"),
+    "mb": ("removing", "make a bucket", "buckets -n/--dry-run"),
+    "rb": ("removing", "remove a bucket", "buckets --force -n/--dry-run"),
+    "uploads": ("removing", "list or abort unfinished multipart uploads", "action path --older-than -n/--dry-run"),
+    "doctor": ("doctor", "find out what is wrong, from settings to permissions", "path --read-only"),
+    "demo": ("demo", "run a Luigi pipeline on S3", "--endpoint-url --bucket --keep"),
+    "luigi": ("demo", "luigi, with this package in place of luigi.contrib.s3", ""),
+    "vendor": (
         *("vendor", "copy this package into a project, or into one file"),
-        *("[folder] --zipapp --check --name --no-luigi --force", False),
+        "[folder] --zipapp --check --name --no-luigi --force",
     ),
-    "completion": Command("completion", "completion for bash, zsh or fish", "shell", store=False),
+    "completion": ("completion", "completion for bash, zsh or fish", "shell"),
 }
+"""Its module of this package, what is told of it, and the rows of arguments.ARGUMENTS it takes."""
+WITHOUT_STORE = ("demo", "vendor", "completion")
+"""Modules whose commands get no client."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,12 +72,18 @@ def _dispatch(argv: list[str]) -> int:
     if name not in COMMANDS:
         return _unknown(name)
     if name == "luigi" and after != ["--help"]:
-        return _luigi(before, after)
+        if before:
+            return _wrong(f"luigi takes no {before[0]}; settings go into [s3] of luigi.cfg")
+        from .demo import run_luigi
+
+        return run_luigi(after)
+    from .arguments import parser_for
+
     options = parser_for(name).parse_intermixed_args([*before, *after])
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a key may have characters that the terminal has not
-    return _run(options, COMMANDS[name].store)
+    return _run(options, COMMANDS[name][0] not in WITHOUT_STORE)
 
 
 def split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
@@ -96,13 +92,6 @@ def split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
     while place < len(argv) and argv[place].startswith("-"):
         place += 2 if argv[place] in _VALUE_OPTIONS else 1
     return list(argv[:place]), argv[place] if place < len(argv) else "", list(argv[place + 1 :])
-
-
-def parser_for(name: str) -> argparse.ArgumentParser:
-    """The parser of one subcommand."""
-    from .arguments import make_parser
-
-    return make_parser(name, *COMMANDS[name])
 
 
 def _run(options: argparse.Namespace, store: bool) -> int:
@@ -142,26 +131,18 @@ def _with_client(output: Output, options: argparse.Namespace) -> int | None:
         client.close()
 
 
-def _luigi(before: list[str], after: list[str]) -> int:
-    from ..errors import ConfigError
-    from .demo import run_luigi
-
-    if before:
-        print(f"s3target: luigi takes no {before[0]}; settings go into [s3] of luigi.cfg", file=sys.stderr)
-        return 2
-    try:
-        return run_luigi(after)
-    except ConfigError as error:
-        print(f"s3target: {error}", file=sys.stderr)
-        return 1
-
-
 def _without_command(before: list[str]) -> int:
     if "--version" in before:
         print(f"s3target {version()}")
         return 0
     asked = bool({"-h", "--help"} & set(before))
-    print(overview(), file=sys.stdout if asked else sys.stderr)
+    commands = "\n".join(f"  {name:<11} {about}" for name, (_, about, _) in COMMANDS.items())
+    print(
+        f"usage: s3target COMMAND [OPTIONS] ...\n\nS3 without boto3.\n\n{commands}\n\n"
+        "s3target COMMAND --help tells more, with examples. s3target --version tells the version.\n"
+        "exit status: 0 done, 1 failed, 2 wrong usage, 3 some of many failed, 130 interrupted",
+        file=sys.stdout if asked else sys.stderr,
+    )
     return 0 if asked else 2
 
 
@@ -170,32 +151,22 @@ def version() -> str:
     return str(sys.modules[__name__.rpartition(".")[0]].__dict__["__version__"])
 
 
-def overview() -> str:
-    """The help text without a subcommand."""
-    commands = "\n".join(f"  {name:<11} {command.about}" for name, command in COMMANDS.items())
-    return (
-        "usage: s3target COMMAND [OPTIONS] ...\n\nS3 without boto3.\n\n"
-        f"{commands}\n\n"
-        "s3target COMMAND --help tells more, with examples. s3target --version tells the version.\n"
-        "exit status: 0 done, 1 failed, 2 wrong usage, 3 some of many failed, 130 interrupted"
-    )
-
-
 def _unknown(name: str) -> int:
     import difflib
 
     near = difflib.get_close_matches(name, COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
-    print(f"s3target: no command {name!r}; {hint}", file=sys.stderr)
+    return _wrong(f"no command {name!r}; {hint}")
+
+
+def _wrong(usage: str) -> int:
+    print(f"s3target: {usage}", file=sys.stderr)
     return 2
 
 
 def _let_go_of_stdout() -> None:
     """So that the interpreter's last flush does not complain. From the documentation of the signal module."""
-    try:
-        descriptor = sys.stdout.fileno()
-    except (OSError, ValueError):
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+    from contextlib import suppress
+
+    with suppress(OSError, ValueError):  # as of what is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

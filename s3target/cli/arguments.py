@@ -10,11 +10,12 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import ConfigError
+from . import COMMANDS, WITHOUT_STORE
 from .output import columns
 from .places import bucket_path, place, s3_path
 
@@ -93,38 +94,30 @@ _STORE = "--endpoint-url --region --profile --no-sign-request --ca-bundle --no-v
 _COPY = "-n/--dry-run --exclude --jobs --set"
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    def __init__(self, prog: str) -> None:
-        # argparse loads shutil, and all compressors with it, to ask how wide the terminal is.
-        super().__init__(prog, width=columns(sys.stdout) - 2)
-
-
-class _Takes(Protocol):
-    def add_argument(self, *names: str, **how: Any) -> Any: ...
-
-
-def make_parser(name: str, module: str, about: str, arguments: str, store: bool) -> argparse.ArgumentParser:
-    """The parser of one command of COMMANDS; its help text is the docstring of the function."""
+def parser_for(name: str) -> argparse.ArgumentParser:
+    """The parser of one command; its help text is the docstring of the function."""
+    module, about, arguments = COMMANDS[name]
     run = getattr(import_module(f".{module}", __package__), name)
     description, _, examples = (run.__doc__ or about).replace("\n    ", "\n").partition("examples:")
     parser = argparse.ArgumentParser(
         prog=f"s3target {name}",
         description=description,
         epilog=f"examples:{examples}",
-        formatter_class=_Help,
+        # Without a width argparse loads shutil, and all compressors with it, to ask how wide the terminal is.
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=columns(sys.stdout) - 2),
         allow_abbrev=False,
     )
     if "places" in arguments:
         parser.usage = f"{parser.prog} [OPTIONS] SOURCE ... DESTINATION"
     _add(parser, arguments.replace("COPY", _COPY))
-    if store:
+    if module not in WITHOUT_STORE:
         add_connection(parser)
     _add(parser.add_argument_group("output"), "--json -q/--quiet --debug")
     parser.set_defaults(run=run, fail_usage=parser.error)
     return parser
 
 
-def _add(group: _Takes, rows: str) -> None:
+def _add(group: argparse._ActionsContainer, rows: str) -> None:
     for name in rows.split():
         row = ARGUMENTS[name]
         if isinstance(row, str):
@@ -135,9 +128,8 @@ def _add(group: _Takes, rows: str) -> None:
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
-    _add(
-        parser.add_argument_group("store", "What is not given comes from the environment and the AWS profile."), _STORE
-    )
+    about = "What is not given comes from the environment and the AWS profile."
+    _add(parser.add_argument_group("store", about), _STORE)
 
 
 def connection_settings(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
@@ -164,7 +156,7 @@ def pair(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def read_luigi_cfg(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+def read_luigi_cfg(path: str) -> dict[str, str]:
     """The settings in [s3] of an ini file, ${VARIABLE} filled in. ConfigError if there is no such file or section.
 
     Without Luigi, and so without its search path: this very file.
@@ -182,6 +174,6 @@ def read_luigi_cfg(path: str, environ: Mapping[str, str] = os.environ) -> dict[s
         raise ConfigError(f"--luigi-cfg {path} has no section [s3]") from None
 
     def filled(text: str) -> str:
-        return re.sub(r"\$\{(\w+)\}", lambda found: environ.get(found[1], found[0]), text)
+        return re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), text)
 
     return {name: filled(value).replace("%%", "%") for name, value in section.items()}

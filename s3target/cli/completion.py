@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from . import COMMANDS, parser_for
+from . import COMMANDS
+from .arguments import parser_for
 from .output import Output
 
 _BASH = """\
@@ -62,7 +63,7 @@ def completion(output: Output, options: argparse.Namespace) -> None:
         script = _BASH.replace("@commands", " ".join(words)).replace("@cases", cases)
     else:
         cases = "\n".join(f"        {name}) compadd -- {' '.join(each)} ;;" for name, each in words.items())
-        described = "\n".join(f"        '{name}:{command.about}'" for name, command in COMMANDS.items())
+        described = "\n".join(f"        '{name}:{about}'" for name, (_, about, _) in COMMANDS.items())
         script = _ZSH.replace("@described", described).replace("@cases", cases)
     for line in script.splitlines():
         output.tell(line, {"line": line})
@@ -78,7 +79,7 @@ def _words(name: str) -> list[str]:
 def _fish(commands: dict[str, list[str]]) -> list[str]:
     lines = []
     for name, words in commands.items():
-        lines.append(f"complete -c s3target -n __fish_use_subcommand -f -a {name} -d '{COMMANDS[name].about}'")
+        lines.append(f"complete -c s3target -n __fish_use_subcommand -f -a {name} -d '{COMMANDS[name][1]}'")
         for word in words:
             kind = "l" if word.startswith("--") else "s" if word.startswith("-") else "a"
             lines.append(f"complete -c s3target -n '__fish_seen_subcommand_from {name}' -{kind} {word.lstrip('-')}")

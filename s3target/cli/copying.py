@@ -14,23 +14,12 @@ from itertools import chain
 
 from ..client import Client
 from ..errors import ConfigError, S3Error
-from ..filesystem import FOLDER_MARKER, S3Path
+from ..filesystem import FOLDER_MARKER, FileSystem, S3Path
 from ..globs import literal_directory
 from ..protocol.operations.objects import ObjectInfo
-from ..protocol.options import COPY, UPLOAD, check
-from .arguments import pair
 from .output import Output
-from .places import (
-    LocalPath,
-    Place,
-    Stdio,
-    excluded,
-    file_name,
-    in_folder,
-    is_pattern,
-    matching,
-)
-from .transfers import Item, Job, Manner, Refused, Transfers
+from .places import LocalPath, Place, Stdio, UnsafeName, excluded, file_name, is_pattern, matching
+from .transfers import Job, Transfers
 
 
 def cp(client: Client, output: Output, options: argparse.Namespace) -> None:
@@ -64,18 +53,10 @@ def _copy(client: Client, output: Output, options: argparse.Namespace, verb: str
     if fault := _fault(options, verb == "mv", sources, destination):
         options.fail_usage(fault)
     plan = _Plan(client, destination, options)
-    manner = manner_of(options, verb, move=verb == "mv", keep=options.no_clobber)
-    Transfers(client, output, manner).run(chain.from_iterable(map(plan.items, sources)))
-
-
-def manner_of(options: argparse.Namespace, verb: str, move: bool = False, keep: bool = False) -> Manner:
-    extra_args = dict(pair(text) for text in options.set)
-    check(extra_args, UPLOAD | COPY, f"s3target {verb} --set")
-    return Manner(verb, move, keep, options.dry_run, options.jobs, extra_args)
+    Transfers(client, output, options, verb).run(chain.from_iterable(map(plan.jobs, sources)))
 
 
 def _fault(options: argparse.Namespace, move: bool, sources: list[Place], destination: Place) -> str:
-    """What is wrong with the usage, if anything is."""
     if not sources:
         return "there is a source and a destination to be named"
     if isinstance(destination, Stdio) and (len(sources) > 1 or options.recursive or move):
@@ -102,71 +83,68 @@ def _is_folder(place: Place) -> bool:
 
 
 class _Plan:
-    """From a source to jobs."""
-
     def __init__(self, client: Client, destination: Place, options: argparse.Namespace) -> None:
         self._client, self._destination = client, destination
         self._recursive, self._raw = options.recursive, options.raw
         self._excluded = excluded(options.exclude)
         self._into_folder = len(options.paths) > 2 or _is_folder(destination)
 
-    def items(self, source: Place) -> Iterator[Item]:
-        """What one source comes to."""
+    def jobs(self, source: Place) -> Iterator[Job]:
         if isinstance(source, S3Path):
             return self._of_store(source)
         if isinstance(source, LocalPath):
             return self._of_machine(source)
         return iter([Job(source, self._destination)])
 
-    def _of_store(self, source: S3Path) -> Iterator[Item]:
+    def _of_store(self, source: S3Path) -> Iterator[Job]:
         if is_pattern(source, self._raw):
-            found = matching(self._client, source)
             # A pattern that fits what it makes would go on for ever.
-            entries = (entry for entry in found if not self._is_made(entry))
+            entries = (entry for entry in matching(self._client, source) if not self._is_made(entry))
             yield from self._several(source, entries, literal_directory(source.key))
         elif self._recursive:
-            yield from self._several(source, in_folder(self._client, source), source.below)
+            yield from self._several(source, FileSystem(self._client).list(source), source.below)
         elif _is_folder(source):
-            yield Refused(source, ConfigError("it is a folder; give -r"))
+            yield self._refused(source, ConfigError("it is a folder; give -r"))
         else:
             yield self._single(source, source.key.rpartition("/")[2])
 
     def _is_made(self, entry: ObjectInfo) -> bool:
         to = self._destination
-        if not isinstance(to, S3Path) or to.bucket != entry.bucket or not to.below:
+        if not isinstance(to, S3Path) or to.bucket != entry.bucket:
             return False
-        return entry.key.startswith(to.below)
+        return to.below != "" and entry.key.startswith(to.below)
 
-    def _several(self, source: S3Path, entries: Iterable[ObjectInfo], base: str) -> Iterator[Item]:
+    def _several(self, source: S3Path, entries: Iterable[ObjectInfo], base: str) -> Iterator[Job]:
         empty = True
         for entry in entries:
             empty = False
             relative = entry.key[len(base) :]
-            if not self._excluded(relative):
-                yield from item_below(self._destination, relative, entry)
+            marker = is_marker(entry) and isinstance(self._destination, LocalPath)
+            if relative and not marker and not self._excluded(relative):
+                yield job_below(self._destination, relative, S3Path(entry.bucket, entry.key), entry.size, entry)
         if empty:
-            yield Refused(source, FileNotFoundError("there is nothing"))
+            yield self._refused(source, FileNotFoundError("there is nothing"))
 
-    def _of_machine(self, source: LocalPath) -> Iterator[Item]:
+    def _of_machine(self, source: LocalPath) -> Iterator[Job]:
         if not os.path.isdir(source.path):
             yield self._single(source, os.path.basename(source.path), _size_of(source.path))
         elif self._recursive:
             for relative, path in local_files(source.path):
                 if not self._excluded(relative):
-                    yield Job(LocalPath(path), below(self._destination, relative), _size_of(path))
+                    yield job_below(self._destination, relative, LocalPath(path), _size_of(path))
         else:
-            yield Refused(source, ConfigError("it is a folder; give -r"))
+            yield self._refused(source, ConfigError("it is a folder; give -r"))
 
-    def _single(self, source: Place, name: str, size: int = 0) -> Item:
-        destination = self._destination
-        try:
-            if self._into_folder:
-                destination = below(destination, name)
-        except S3Error as error:
-            return Refused(source, error)
-        if destination == source:
-            return Refused(source, ConfigError("source and destination are the same"))
-        return Job(source, destination, size)
+    def _refused(self, source: Place, why: S3Error | OSError) -> Job:
+        return Job(source, self._destination, fault=why)
+
+    def _single(self, source: Place, name: str, size: int = 0) -> Job:
+        job = Job(source, self._destination, size)
+        if self._into_folder:
+            job = job_below(self._destination, name, source, size)
+        if job.destination == source:
+            return self._refused(source, ConfigError("source and destination are the same"))
+        return job
 
 
 def _size_of(path: str) -> int:
@@ -174,25 +152,21 @@ def _size_of(path: str) -> int:
     return os.path.getsize(path) if os.path.isfile(path) else 0
 
 
-def below(destination: Place, relative: str) -> Place:
-    """The place of a relative path below a destination. UnsafeName if it would lie elsewhere."""
+def is_marker(entry: ObjectInfo) -> bool:
+    """Whether it only marks a folder."""
+    return not entry.size and entry.key.endswith(("/", FOLDER_MARKER))
+
+
+def job_below(destination: Place, relative: str, source: Place, size: int, entry: ObjectInfo | None = None) -> Job:
+    """From a source to a relative path below a destination; its fault if that would lie elsewhere."""
     if isinstance(destination, S3Path):
-        return S3Path(destination.bucket, destination.below + relative)
-    if isinstance(destination, LocalPath):
-        return LocalPath(os.path.join(destination.path, file_name(relative)))
-    return destination
-
-
-def item_below(destination: Place, relative: str, entry: ObjectInfo) -> Iterator[Item]:
-    """The job for one listed object; none for what only marks a folder."""
-    marker = not entry.size and entry.key.endswith(("/", FOLDER_MARKER))
-    if relative == "" or (marker and isinstance(destination, LocalPath)):
-        return
-    source = S3Path(entry.bucket, entry.key)
+        return Job(source, S3Path(destination.bucket, destination.below + relative), size, entry)
+    if isinstance(destination, Stdio):
+        return Job(source, destination, size, entry)
     try:
-        yield Job(source, below(destination, relative), entry.size, entry)
-    except S3Error as error:
-        yield Refused(source, error)
+        return Job(source, LocalPath(os.path.join(destination.path, file_name(relative))), size, entry)
+    except UnsafeName as error:
+        return Job(source, destination, fault=error)
 
 
 def local_files(folder: str) -> Iterator[tuple[str, str]]:

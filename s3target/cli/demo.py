@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -33,13 +34,13 @@ def luigi(output: Output, options: argparse.Namespace) -> None:
 
 
 def run_luigi(arguments: Sequence[str]) -> int:
-    """luigi's own exit status, as [retcode] of luigi.cfg has it. ConfigError if Luigi is not installed."""
+    """luigi's own exit status, as [retcode] of luigi.cfg has it."""
     try:
         from luigi.cmdline import luigi_run
 
         from ..luigi.standin import install
     except ImportError as error:
-        raise ConfigError(f"this command runs Luigi: pip install luigi ({error})") from None
+        sys.exit(f"s3target: this command runs Luigi: pip install luigi ({error})")
     install()
     luigi_run(list(arguments))
     return 0
@@ -80,7 +81,6 @@ def _own_server() -> Iterator[None]:
     with seaweedfs() as server:
         # The server is all there is, for worker processes too, forked or spawned.
         only = {
-            **{name: None for name in os.environ if name.startswith(("AWS_", "BOTO"))},
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_ENDPOINT_URL_S3": server.endpoint_url,
@@ -90,7 +90,7 @@ def _own_server() -> Iterator[None]:
             "S3TARGET_SECTION": _BUCKET,
             "no_proxy": "*",
         }
-        with _environment(only):
+        with _environment(only, without=("AWS_", "BOTO")):
             print(f"It answers at {server.endpoint_url}, process {server.pid}.")
             yield
 
@@ -142,19 +142,15 @@ def _make_bucket(client: Client, bucket: str) -> bool:
 
 
 @contextlib.contextmanager
-def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Set for this process and the worker processes it starts; None unsets."""
-    before = {name: os.environ.get(name) for name in variables}
-    _set(variables)
+def _environment(variables: Mapping[str, str], without: tuple[str, ...] = ()) -> Iterator[None]:
+    """For this process and the worker processes it starts. without: beginnings of names that are not set then."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(without):
+            del os.environ[name]
+    os.environ.update(variables)
     try:
         yield
     finally:
-        _set(before)
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+        os.environ.clear()
+        os.environ.update(before)

@@ -32,11 +32,12 @@ _NOTES = {"ok": "{}", "planned": "(dry run) {}", "skipped": "{}: is there alread
 
 
 class Output:
-    """json, quiet: as the options of all commands say."""
+    """json, quiet, dry_run: as the options say."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.json: bool = options.json
         self.quiet: bool = options.quiet
+        self.dry_run: bool = getattr(options, "dry_run", False)
         self._lock = threading.Lock()
         self._bar: Bar | None = None
         self._done = self._failed = 0
@@ -46,10 +47,10 @@ class Output:
         if not self.quiet:
             self._write(sys.stdout, _json(record) if self.json else shown(text, sys.stdout, _CONTROL))
 
-    def did(self, text: str, status: str = "ok", **record: Any) -> None:
-        """One operation, whose name begins text, that went well. status: ok, planned or skipped."""
-        operation = text.split(" ", 1)[0]
-        self.tell(_NOTES[status].format(text), {"operation": operation, **record, "status": status})
+    def did(self, text: str, record: Mapping[str, Any], skipped: bool = False) -> None:
+        """One operation, whose name begins text, that went well, or would. skipped: its result was there already."""
+        status = "skipped" if skipped else "planned" if self.dry_run else "ok"
+        self.tell(_NOTES[status].format(text), {"operation": text.split(" ", 1)[0], **record, "status": status})
 
     def failure(self, error: Exception, subject: str = "") -> None:
         """One error on stderr. subject: what it is about, where the error does not tell."""
@@ -148,16 +149,13 @@ def object_record(info: ObjectInfo) -> dict[str, Any]:
 
 def human_size(count: float) -> str:
     """Bytes: "512 B", "1.5 KiB"."""
-    size = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} PiB"
+    power = min(5, max(0, int(count).bit_length() - 1) // 10)
+    return f"{count / 1024**power:.1f} {' KMGTP'[power]}iB" if power else f"{count:.0f} B"
 
 
 def human_time(seconds: float) -> str:
-    """A span of time: "45 s", "12 min", "3 h", "8 days"."""
+    """A span of time: "45 s", "12 min", "3 h", "8 days"; "0 s" of one that is negative."""
+    seconds = max(0.0, seconds)
     for limit, length, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / length:.0f} {unit}"

@@ -11,13 +11,12 @@ import fnmatch
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 from ..client import Client
 from ..errors import ConfigError, NoSuchKey
 from ..filesystem import FileSystem, S3Path, parse_path
-from ..globs import is_glob, literal_prefix
 from ..protocol.operations.objects import ObjectInfo
+from ..value import NamedTuple
 
 
 class LocalPath(NamedTuple):
@@ -68,7 +67,7 @@ def bucket_path(text: str) -> S3Path:
 
 def is_pattern(path: S3Path, raw: bool = False) -> bool:
     """Whether its key has wildcards. raw: they are characters like any other."""
-    return not raw and is_glob(path)
+    return not raw and any(wildcard in path.key for wildcard in "*?[")
 
 
 def folder_of(key: str) -> str:
@@ -78,22 +77,18 @@ def folder_of(key: str) -> str:
 
 def matching(client: Client, pattern: S3Path) -> Iterator[ObjectInfo]:
     """The objects that a path with wildcards names."""
+    from ..globs import literal_prefix
+
     fits = re.compile(fnmatch.translate(pattern.key)).match
     for page in FileSystem(client).pages(pattern.bucket, literal_prefix(pattern.key)):
         names = page.objects.keys
         yield from (page.objects[number] for number, name in enumerate(names) if fits(name))
 
 
-def in_folder(client: Client, folder: S3Path) -> Iterator[ObjectInfo]:
-    """All objects below the folder."""
-    for page in FileSystem(client).pages(folder.bucket, folder.below):
-        yield from page.objects
+def select(client: Client, path: S3Path, raw: bool = False) -> Iterator[ObjectInfo]:
+    """The objects that an argument names: those of a pattern, or the one of this very key and all below it.
 
-
-def select(client: Client, path: S3Path, *, recursive: bool, raw: bool = False) -> Iterator[ObjectInfo]:
-    """The objects that an argument names: those of a pattern, all below a folder, or the one of this very key.
-
-    raw: wildcards are characters like any other. recursive: the object of this very key, and all below it.
+    raw: wildcards are characters like any other.
     """
     if is_pattern(path, raw):
         yield from matching(client, path)
@@ -101,8 +96,7 @@ def select(client: Client, path: S3Path, *, recursive: bool, raw: bool = False) 
     single = None if path.is_root or path.key.endswith("/") else FileSystem(client).info(path)
     if single is not None:
         yield single
-    if recursive:
-        yield from in_folder(client, path)
+    yield from FileSystem(client).list(path)
 
 
 def excluded(patterns: Iterable[str]) -> Callable[[str], bool]:
@@ -112,7 +106,6 @@ def excluded(patterns: Iterable[str]) -> Callable[[str], bool]:
 
 
 def nothing(path: S3Path) -> NoSuchKey:
-    """The error of a pattern or folder that names nothing."""
     return NoSuchKey(404, "NoSuchKey", "there is nothing", bucket=path.bucket, key=path.key)
 
 
@@ -120,20 +113,21 @@ class UnsafeName(ConfigError):
     """A key that would leave the folder it is to be written to, or has no like among files."""
 
 
-_DRIVE = re.compile(r"[A-Za-z]:([\\/]|$)")
-
-
 def file_name(relative: str) -> str:
     """A key below a folder as the path of a file below a folder. UnsafeName if it is none, or leads elsewhere."""
     segments = relative.split("/")
-    if "\0" in relative:
-        raise UnsafeName(f"the key {relative!r} has a NUL, which no file name can have")
-    if relative.startswith("/") or _DRIVE.match(relative):
-        raise UnsafeName(f"the key {relative!r} is an absolute path, which would lead out of the destination")
-    if ".." in segments:
-        raise UnsafeName(f"the key {relative!r} has '..' in it, which would lead out of the destination")
-    if "" in segments or "." in segments:
-        raise UnsafeName(f"the key {relative!r} has an empty or '.' segment; as a file it would be another name")
-    if os.sep != "/" and (os.sep in relative or ":" in relative):
-        raise UnsafeName(f"the key {relative!r} has {os.sep!r} or ':' in it, which file names here cannot have")
+    faults = {
+        "has a NUL, which no file name can have": "\0" in relative,
+        "is an absolute path, which would lead out of the destination": (
+            relative.startswith("/") or re.match(r"[A-Za-z]:([\\/]|$)", relative)
+        ),
+        "has '..' in it, which would lead out of the destination": ".." in segments,
+        "has an empty or '.' segment; as a file it would be another name": "" in segments or "." in segments,
+        f"has {os.sep!r} or ':' in it, which file names here cannot have": (
+            os.sep != "/" and (os.sep in relative or ":" in relative)
+        ),
+    }
+    for fault, found in faults.items():
+        if found:
+            raise UnsafeName(f"the key {relative!r} {fault}")
     return os.path.join(*segments)

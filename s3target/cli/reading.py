@@ -33,11 +33,8 @@ def ls(client: Client, output: Output, options: argparse.Namespace) -> int:
         return _list_buckets(client, output)
     if is_pattern(path, options.raw):
         count = _tell_objects(matching(client, path), output, options)
-    elif options.recursive:
-        pages = FileSystem(client).pages(path.bucket, path.key)
-        count = sum(_tell_objects(page.objects, output, options) for page in pages)
     else:
-        count = _list_level(client, path, output, options)
+        count = _tell_pages(client, path, output, options)
     return DONE if count or path.is_root else FAILED
 
 
@@ -61,9 +58,10 @@ def _tell_objects(entries: Iterable[ObjectInfo], output: Output, options: argpar
     return count
 
 
-def _list_level(client: Client, path: S3Path, output: Output, options: argparse.Namespace) -> int:
-    base, count = folder_of(path.key), 0
-    for page in FileSystem(client).pages(path.bucket, path.key, "/"):
+def _tell_pages(client: Client, path: S3Path, output: Output, options: argparse.Namespace) -> int:
+    delimiter, base = ("", "") if options.recursive else ("/", folder_of(path.key))
+    count = 0
+    for page in FileSystem(client).pages(path.bucket, path.key, delimiter):
         for prefix in page.prefixes:
             record = {"type": "prefix", "url": f"s3://{path.bucket}/{prefix}", "key": prefix}
             output.tell(f"{'':19} {'folder':>12} {prefix[len(base) :]}", record)
@@ -80,7 +78,7 @@ def du(client: Client, output: Output, options: argparse.Namespace) -> None:
     """
     for path in options.paths:
         with output.attempt():
-            sizes = [entry.size for entry in select(client, path, recursive=True, raw=options.raw)]
+            sizes = [entry.size for entry in select(client, path, options.raw)]
             if not sizes and not path.is_root:
                 raise nothing(path)
             size = human_size(sum(sizes)) if options.human_readable else str(sum(sizes))
@@ -100,20 +98,12 @@ def cat(client: Client, output: Output, options: argparse.Namespace) -> None:
 
     for path in options.paths:
         with output.attempt():
-            for key in _keys(client, path, options.raw):
+            wild, written = is_pattern(path, options.raw), False
+            for key in (entry.key for entry in matching(client, path)) if wild else (path.key,):
                 copy_out(client, S3Path(path.bucket, key), sys.stdout.buffer, version_id=options.version_id)
-
-
-def _keys(client: Client, path: S3Path, raw: bool) -> Iterator[str]:
-    if not is_pattern(path, raw):
-        yield path.key
-        return
-    empty = True
-    for entry in matching(client, path):
-        empty = False
-        yield entry.key
-    if empty:
-        raise NotFound(404, "NotFound", "no key fits the pattern", bucket=path.bucket, key=path.key)
+                written = True
+            if not written:
+                raise nothing(path)
 
 
 def stat(client: Client, output: Output, options: argparse.Namespace) -> None:
@@ -152,7 +142,6 @@ def _facts(client: Client, path: S3Path, version_id: str | None) -> dict[str, An
 
 
 def _table(record: dict[str, Any]) -> Iterator[str]:
-    """The facts as lines."""
     for name, value in record.items():
         if name in ("bucket", "key") or value in (None, "", {}):
             continue

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -23,7 +23,7 @@ from ..protocol.operations.objects import DeleteObject
 from ..protocol.xml import expressible
 from ..transfer.workers import run_all
 from .output import Output, human_time, moment
-from .places import excluded, in_folder, is_pattern, nothing, select
+from .places import excluded, is_pattern, nothing, select
 
 
 def rm(client: Client, output: Output, options: argparse.Namespace) -> None:
@@ -41,7 +41,7 @@ def rm(client: Client, output: Output, options: argparse.Namespace) -> None:
     out = excluded(options.exclude)
     for path in options.paths:
         keys = (key for key in _doomed(client, path, options) if not out(key))
-        if not remove(client, output, path.bucket, keys, options.dry_run) and not path.is_root:
+        if not remove(client, output, path.bucket, keys) and not path.is_root:
             output.failure(nothing(path))
 
 
@@ -54,62 +54,47 @@ def _doomed(client: Client, path: S3Path, options: argparse.Namespace) -> Iterat
         marker = path.key.removesuffix("/") + FOLDER_MARKER
         if FileSystem(client).info(S3Path(path.bucket, marker)):
             yield marker
-    for entry in select(client, path, recursive=options.recursive, raw=options.raw):
+    for entry in select(client, path, options.raw):
         yield entry.key
 
 
-def remove(client: Client, output: Output, bucket: str, keys: Iterator[str], dry_run: bool) -> int:
+def remove(client: Client, output: Output, bucket: str, keys: Iterator[str]) -> int:
     """Remove keys, a thousand at a time, and tell of each. Gives how many there were."""
-    jobs = (partial(_remove_batch, client, output, bucket, batch, dry_run) for batch in _batches(keys))
-    return sum(run_all(jobs, threads=4))
+    batches = iter(lambda: list(islice(keys, MAX_KEYS_PER_DELETE)), [])
+    return sum(run_all((partial(_remove_batch, client, output, bucket, batch) for batch in batches), threads=4))
 
 
-def _remove_batch(client: Client, output: Output, bucket: str, keys: list[str], dry_run: bool) -> int:
-    failures = {} if dry_run else remove_keys(client, bucket, keys)
+def _remove_batch(client: Client, output: Output, bucket: str, keys: list[str]) -> int:
+    failures = {} if output.dry_run else remove_keys(client, bucket, keys)
     for key in keys:
         if key in failures:
             output.failure(failures[key])
         else:
             output.count(done=1)
-            tell_removed(output, f"s3://{bucket}/{key}", dry_run)
+            tell_removed(output, f"s3://{bucket}/{key}")
     return len(keys)
 
 
-def tell_removed(output: Output, url: str, dry_run: bool) -> None:
-    output.did(f"rm {url}", "planned" if dry_run else "ok", url=url)
+def tell_removed(output: Output, url: str) -> None:
+    output.did(f"rm {url}", {"url": url})
 
 
-def remove_keys(client: Client, bucket: str, keys: Iterable[str]) -> dict[str, S3Error]:
+def remove_keys(client: Client, bucket: str, keys: list[str]) -> dict[str, S3Error]:
     """Remove up to 1000 objects; the error of each that stays."""
-    plain, failures = [], {}
-    for key in keys:
-        if expressible(key):
-            plain.append(key)
-        elif (error := _remove_one(client, bucket, key)) is not None:
+    together = tuple(key for key in keys if expressible(key)) if len(keys) > 1 else ()
+    failures: dict[str, S3Error] = {}
+    for key in set(keys).difference(together):
+        try:
+            client.call(DeleteObject(bucket, key))
+        except S3Error as error:
             failures[key] = error
-    if len(plain) == 1:
-        error = _remove_one(client, bucket, plain[0])
-        return failures | ({plain[0]: error} if error else {})
     try:
-        refused = client.call(DeleteObjects(bucket, tuple(plain))).errors if plain else ()
-    except S3Error as failed:
-        return failures | dict.fromkeys(plain, failed)
+        refused = client.call(DeleteObjects(bucket, together)).errors if together else ()
+    except S3Error as error:
+        return failures | dict.fromkeys(together, error)
     for key, code, text in refused:
         failures[key] = ServiceError(200, code, text, operation="DeleteObjects", bucket=bucket, key=key)
     return failures
-
-
-def _remove_one(client: Client, bucket: str, key: str) -> S3Error | None:
-    try:
-        client.call(DeleteObject(bucket, key))
-    except S3Error as error:
-        return error
-    return None
-
-
-def _batches(keys: Iterator[str]) -> Iterator[list[str]]:
-    while batch := list(islice(keys, MAX_KEYS_PER_DELETE)):
-        yield batch
 
 
 # ------------------------------------------------------------------------------------------------------------ buckets
@@ -126,7 +111,7 @@ def mb(client: Client, output: Output, options: argparse.Namespace) -> None:
         with output.attempt():
             if not options.dry_run:
                 client.call(CreateBucket(path.bucket, location(client)))
-            output.did(f"mb s3://{path.bucket}", "planned" if options.dry_run else "ok", url=str(path))
+            output.did(f"mb s3://{path.bucket}", {"url": str(path)})
 
 
 def location(client: Client) -> str | None:
@@ -149,16 +134,16 @@ def rb(client: Client, output: Output, options: argparse.Namespace) -> None:
     for path in options.paths:
         with output.attempt():
             if options.force:
-                _empty(client, output, path, options.dry_run)
+                _empty(client, output, path)
             if not options.dry_run:
                 client.call(DeleteBucket(path.bucket))
-            output.did(f"rb s3://{path.bucket}", "planned" if options.dry_run else "ok", url=str(path))
+            output.did(f"rb s3://{path.bucket}", {"url": str(path)})
 
 
-def _empty(client: Client, output: Output, path: S3Path, dry_run: bool) -> None:
-    if dry_run:
-        for entry in in_folder(client, path):
-            tell_removed(output, f"s3://{path.bucket}/{entry.key}", dry_run)
+def _empty(client: Client, output: Output, path: S3Path) -> None:
+    if output.dry_run:
+        for key in FileSystem(client).keys(path):
+            tell_removed(output, f"s3://{path.bucket}/{key}")
         return
     FileSystem(client).remove_directory(path)
     for upload in list(pending(client, path)):
@@ -185,19 +170,19 @@ def uploads(client: Client, output: Output, options: argparse.Namespace) -> None
         url = f"s3://{bucket}/{upload.key}"
         record = {"url": url, "upload_id": upload.upload_id, "initiated": upload.initiated.isoformat()}
         if options.action == "ls":
-            age = human_time(max(0.0, time.time() - upload.initiated.timestamp()))
+            age = human_time(time.time() - upload.initiated.timestamp())
             text = f"{moment(upload.initiated)} {age:>8} {url} {upload.upload_id}"
             output.tell(text, {"type": "upload", **record})
             continue
         with output.attempt():
             if not options.dry_run:
                 _abort(client, bucket, upload)
-            output.did(f"abort {url} {upload.upload_id}", "planned" if options.dry_run else "ok", **record)
+            output.did(f"abort {url} {upload.upload_id}", record)
 
 
-def pending(client: Client, path: S3Path, age: float = 0, now: float | None = None) -> Iterator[Upload]:
+def pending(client: Client, path: S3Path, age: float = 0) -> Iterator[Upload]:
     """The uploads below a prefix that were begun at least `age` seconds ago, page by page."""
-    before = (time.time() if now is None else now) - age
+    before = time.time() - age
     try:
         page = client.call(ListMultipartUploads(path.bucket, path.key))
     except NoSuchUpload:  # so rclone says that there is none

@@ -2,7 +2,11 @@
 
 `with seaweedfs() as server:` starts the `weed` program, waits until it can store, and ends it with the block. It
 listens on 127.0.0.1 only, on ports the kernel picked; it checks signatures, against a key made up for this run; it
-reports to nobody. Its data live in a temporary folder and go with it, whatever ends us (see child_process).
+reports to nobody. Its data live in a temporary folder and go with it, whatever ends us.
+
+`with running(argv, folder, env=...)`: a process that ends with the block: after an exception, after Ctrl-C (it has a
+session of its own, so the terminal's Ctrl-C reaches us alone), and after kill -9 or os._exit of this process too: a
+small guard process holds the other end of a pipe from us, and cleans up when that end closes without a word.
 """
 
 from __future__ import annotations
@@ -12,17 +16,20 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ConnectFailed, TimedOut
 from ..value import dataclass, field
-from .child_process import PortTaken, running, wait_until
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -63,10 +70,7 @@ class Server:
 
 @contextlib.contextmanager
 def seaweedfs(
-    *,
-    flags: Mapping[str, str] = _NONE,
-    files: Mapping[str, str] = _NONE,
-    start_timeout: float = 60.0,
+    *, flags: Mapping[str, str] = _NONE, files: Mapping[str, str] = _NONE, start_timeout: float = 60.0
 ) -> Iterator[Server]:
     """A server for the length of the block.
 
@@ -125,9 +129,8 @@ def _started(weed: str, flags: Mapping[str, str], files: Mapping[str, str], time
         settings = {**_FLAGS, **ports, **flags}
         argv = [weed, "-logdir=.", "mini", *(f"-{name}={value}" for name, value in settings.items())]
         process = stack.enter_context(running(argv, home, env=_environment(home), leftovers=[*left, home]))
-        secure = "s3.cert.file" in flags
-        wait_until(lambda: _can_store(ports, secure), process, home, timeout)
-        url = f"{'https' if secure else 'http'}://{HOST}:{ports['s3.port']}"
+        wait_until(lambda: _can_store(ports), process, home, timeout)
+        url = f"{'https' if 's3.cert.file' in flags else 'http'}://{HOST}:{ports['s3.port']}"
         yield Server(url, _ACCESS_KEY_ID, secret, REGION, process.pid)
 
 
@@ -162,28 +165,93 @@ def _identity(secret: str) -> str:
     return json.dumps({"identities": [{"name": "s3target", "credentials": keys, "actions": actions}]})
 
 
-def _can_store(ports: Mapping[str, int], secure: bool) -> bool:
-    """The gateway refuses an unsigned request with 403 once it serves; the master assigns room once it has a volume."""
-    if _get(ports["s3.port"], "/", secure)[0] != 403:
-        return False
-    return b'"fid"' in _get(ports["master.port"], "/dir/assign", False)[1]
+def _can_store(ports: Mapping[str, int]) -> bool:
+    """The gateway refuses an unsigned request with 403 once it serves, or plain http with 400 where it serves https;
+    the master assigns room once it has a volume."""
+    return _get(ports["s3.port"], "/")[0] in (400, 403) and b'"fid"' in _get(ports["master.port"], "/dir/assign")[1]
 
 
-def _get(port: int, path: str, secure: bool) -> tuple[int, bytes]:
+def _get(port: int, path: str) -> tuple[int, bytes]:
     """Status and body of an unsigned GET; (0, b"") while nobody answers."""
     import http.client
-    import ssl
 
-    if secure:
-        # Our own process on loopback, and nothing secret is sent: its certificate is the client's to judge.
-        context = ssl._create_unverified_context()  # noqa: S323
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(HOST, port, timeout=5, context=context)
-    else:
-        connection = http.client.HTTPConnection(HOST, port, timeout=5)
-    with contextlib.closing(connection):
+    with contextlib.closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException):
             return 0, b""
+
+
+# ----------------------------------------------------------------------------------- a process that does not outlive us
+
+# "done" says that all went well. Four bytes and not the end of the pipe: forked children of ours hold it open as well.
+_GUARD = """
+import os, shutil, signal, sys
+pid, *leftovers = sys.argv[1:]
+if sys.stdin.buffer.read(4) != b"done":
+    try:
+        getattr(os, "killpg", os.kill)(int(pid), getattr(signal, "SIGKILL", signal.SIGTERM))
+    except OSError:
+        pass
+    for path in leftovers:
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        elif os.path.lexists(path):
+            os.unlink(path)
+"""
+
+
+class PortTaken(ConnectFailed):
+    """Between our look and the server's bind somebody else took the port; another one will do."""
+
+
+@contextlib.contextmanager
+def running(
+    argv: Sequence[str], folder: Path, *, env: dict[str, str], leftovers: Sequence[Path] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """argv as a process that leads its own group, in folder, its output in folder/output.txt; killed with the block.
+
+    leftovers: files and folders to remove should this process be killed itself; otherwise they are the caller's.
+    """
+    with (folder / "output.txt").open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, env=env, start_new_session=True
+        )
+    guard = [sys.executable, "-I", "-S", "-c", _GUARD, str(process.pid), *map(str, leftovers)]
+    try:
+        with subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True) as guarding:  # noqa: S603
+            try:
+                yield process
+            finally:
+                guarding.communicate(b"done", timeout=10)
+    finally:
+        if process.poll() is None:
+            send = getattr(os, "killpg", os.kill)  # Windows has no groups of this kind
+            with contextlib.suppress(ProcessLookupError):
+                send(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        process.wait(timeout=10)
+
+
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], folder: Path, timeout: float) -> None:
+    """Wait until ready() says so.
+
+    Raises ConnectFailed if the process ended (PortTaken if it says so), TimedOut after timeout seconds; the message has
+    the last lines of its output.
+    """
+    deadline = time.monotonic() + timeout
+    command = shlex.join(map(str, process.args)) if isinstance(process.args, list) else str(process.args)
+    while not ready():
+        if process.poll() is not None:
+            said = _last_lines(folder)
+            kind = PortTaken if "is not available" in said or "ddress already in use" in said else ConnectFailed
+            raise kind(f"{command} ended by itself with code {process.returncode}. {said}")
+        if time.monotonic() > deadline:
+            raise TimedOut(f"{command} was not ready after {timeout:g} s. {_last_lines(folder)}")
+        time.sleep(0.02)
+
+
+def _last_lines(folder: Path) -> str:
+    text = (folder / "output.txt").read_text(encoding="utf-8", errors="replace").strip()
+    return "It said:\n" + "\n".join(text.splitlines()[-20:]) if text else "It said nothing."

@@ -12,18 +12,18 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from ..client import Client
 from ..errors import ConfigError
-from ..filesystem import FOLDER_MARKER, S3Path
+from ..filesystem import FileSystem, S3Path
 from ..protocol.operations.objects import ObjectInfo
 from ..transfer.plan import MIB, part_count
-from .copying import below, item_below, lies_in, local_files, manner_of
+from ..value import NamedTuple
+from .copying import is_marker, job_below, lies_in, local_files
 from .output import Output
-from .places import LocalPath, Place, Stdio, excluded, in_folder
+from .places import LocalPath, Place, Stdio, excluded
 from .removing import remove, tell_removed
-from .transfers import Item, Job, Transfers
+from .transfers import Job, Transfers
 
 
 class Seen(NamedTuple):
@@ -47,24 +47,24 @@ def sync(client: Client, output: Output, options: argparse.Namespace) -> None:
     if fault := _fault(options, source, destination):
         options.fail_usage(fault)
     out = excluded(options.exclude)
-    same = _same_size if options.size_only else _same_checksum if options.checksum else _not_older
+    same = _same_checksum if options.checksum else (lambda *_: True) if options.size_only else _not_older
     there = {name: seen for name, seen in _look(client, destination) if not out(name)}
     if not isinstance(source, S3Path):
         os.stat(str(source))  # OSError if it is not there
     plan = _Plan(destination, there, same)
-    items = plan.items((name, seen) for name, seen in _look(client, source) if not out(name))
-    Transfers(client, output, manner_of(options, "cp")).run(items)
+    Transfers(client, output, options).run(
+        plan.jobs((name, seen) for name, seen in _look(client, source) if not out(name))
+    )
     if options.delete and output.status:
         output.failure(ConfigError("nothing is deleted, since not all could be copied"))
     elif options.delete and plan.empty and plan.surplus:
         gone = f"{source} has nothing, so all of {destination} would go; use rm -r for that"
         output.failure(ConfigError(gone))
     elif options.delete:
-        _delete(client, output, destination, plan.surplus, options.dry_run)
+        _delete(client, output, destination, plan.surplus)
 
 
 def _fault(options: argparse.Namespace, source: Place, destination: Place) -> str:
-    """What is wrong with the usage, if anything is."""
     if isinstance(source, Stdio) or isinstance(destination, Stdio):
         return "sync is for folders; cp knows -"
     if not isinstance(source, S3Path) and not isinstance(destination, S3Path):
@@ -77,9 +77,9 @@ def _fault(options: argparse.Namespace, source: Place, destination: Place) -> st
 def _look(client: Client, folder: Place) -> Iterator[tuple[str, Seen]]:
     """(path below the folder, what is there)."""
     if isinstance(folder, S3Path):
-        for entry in in_folder(client, folder):
+        for entry in FileSystem(client).list(folder):
             name = entry.key[len(folder.below) :]
-            if name and not (entry.size == 0 and name.endswith(("/", FOLDER_MARKER))):
+            if name and not is_marker(entry):
                 place = S3Path(entry.bucket, entry.key)
                 yield name, Seen(place, entry.size, entry.last_modified.timestamp(), entry)
     elif os.path.isdir(str(folder)):
@@ -89,52 +89,42 @@ def _look(client: Client, folder: Place) -> Iterator[tuple[str, Seen]]:
 
 
 class _Plan:
-    """Compares. surplus: what the source has not, once items() is through. empty: it has nothing at all."""
+    """Compares. surplus: what the source has not, once jobs() is through. empty: it has nothing at all."""
 
     def __init__(self, destination: Place, there: dict[str, Seen], same: Callable[[Seen, Seen], bool]) -> None:
         self._destination, self._there, self._same = destination, there, same
         self.surplus = dict(there)
         self.empty = True
 
-    def items(self, source: Iterator[tuple[str, Seen]]) -> Iterator[Item]:
+    def jobs(self, source: Iterator[tuple[str, Seen]]) -> Iterator[Job]:
         for name, seen in source:
             self.empty = False
             self.surplus.pop(name, None)
             there = self._there.get(name)
-            if there is not None and self._same(seen, there):
-                continue
-            if seen.entry is not None:
-                yield from item_below(self._destination, name, seen.entry)
-            else:
-                yield Job(seen.place, below(self._destination, name), seen.size)
+            if there is None or there.size != seen.size or not self._same(seen, there):
+                yield job_below(self._destination, name, seen.place, seen.size, seen.entry)
 
 
-def _delete(client: Client, output: Output, destination: Place, surplus: dict[str, Seen], dry_run: bool) -> None:
+def _delete(client: Client, output: Output, destination: Place, surplus: dict[str, Seen]) -> None:
     if isinstance(destination, S3Path):
         keys = (seen.entry.key for seen in surplus.values() if seen.entry)
-        remove(client, output, destination.bucket, keys, dry_run)
+        remove(client, output, destination.bucket, keys)
         return
     for seen in surplus.values():
         with output.attempt():
-            if not dry_run:
+            if not output.dry_run:
                 os.unlink(str(seen.place))
-            tell_removed(output, str(seen.place), dry_run)
+            tell_removed(output, str(seen.place))
 
 
-# -------------------------------------------------------------------------- whether a destination is what its source is
-
-
-def _same_size(source: Seen, there: Seen) -> bool:
-    return source.size == there.size
+# ------------------------------------------------------------------------- whether what has the same size is the same
 
 
 def _not_older(source: Seen, there: Seen) -> bool:
-    return source.size == there.size and source.modified <= there.modified
+    return source.modified <= there.modified
 
 
 def _same_checksum(source: Seen, there: Seen) -> bool:
-    if source.size != there.size:
-        return False
     if source.entry and there.entry:
         return bool(source.entry.e_tag) and source.entry.e_tag == there.entry.e_tag
     entry, file = (source.entry, there) if source.entry else (there.entry, source)

@@ -6,26 +6,29 @@ all: what was begun is aborted, as far as that takes no longer than a moment.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from itertools import chain, islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from ..client import Client
-from ..errors import ConfigError, PreconditionFailed, S3Error
+from ..errors import PreconditionFailed, S3Error
 from ..filesystem import FileSystem, S3Path
 from ..protocol.operations.objects import ObjectInfo
+from ..protocol.options import COPY, UPLOAD, check
 from ..transfer.download import download
 from ..transfer.plan import MIB, Progress, TransferOptions
 from ..transfer.reader import Reader, ReaderOptions
 from ..transfer.upload import upload
 from ..transfer.workers import Stopped, run_all
 from ..transfer.writer import Writer, WriterOptions
-from ..value import dataclass, field, replace
+from ..value import NamedTuple, replace
+from .arguments import pair
 from .output import Bar, Output
 from .places import LocalPath, Place, Stdio
 
@@ -38,94 +41,73 @@ _READAHEAD = 4
 
 
 class Job(NamedTuple):
-    """size: of the source in bytes, 0 if not known. entry: of the source, if a listing has told it."""
+    """size: of the source in bytes, 0 if not known. entry: of the source, if a listing has told it.
+
+    fault: why it is not to be done.
+    """
 
     source: Place
     destination: Place
     size: int = 0
     entry: ObjectInfo | None = None
-
-
-class Refused(NamedTuple):
-    """What is not to be transferred, and why."""
-
-    source: Place
-    error: S3Error | OSError
-
-
-Item = Job | Refused
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How to transfer. verb: for what is told. jobs: objects at once. extra_args: of uploads and copies, boto3's names.
-
-    move: the source goes once its copy is there. keep: a destination that is there already stays.
-    """
-
-    verb: str = "cp"
-    move: bool = False
-    keep: bool = False
-    dry_run: bool = False
-    jobs: int = 8
-    extra_args: Mapping[str, Any] = field(default_factory=dict)
+    fault: S3Error | OSError | None = None
 
 
 class Transfers:
-    """Runs jobs; what comes of them output tells and counts."""
+    """Runs jobs as the options say; what comes of them output tells and counts. verb: cp, or mv, which removes a source
+    once its copy is there. ConfigError if --set names no option of uploads or copies."""
 
-    def __init__(self, client: Client, output: Output, manner: Manner) -> None:
-        self._client, self._output, self._manner = client, output, manner
+    def __init__(self, client: Client, output: Output, options: argparse.Namespace, verb: str = "cp") -> None:
+        self._client, self._output, self._options, self._verb = client, output, options, verb
+        self._keep = getattr(options, "no_clobber", False)
+        self._extra_args = dict(pair(text) for text in options.set)
+        check(self._extra_args, UPLOAD | COPY, f"s3target {verb} --set")
         self._stop = threading.Event()
 
-    def run(self, items: Iterable[Item]) -> None:
+    def run(self, jobs: Iterable[Job]) -> None:
         """All of them. S3Error or OSError if the source cannot be listed; what fails of the jobs is told."""
-        remaining = iter(items)
+        remaining = iter(jobs)
         ahead = list(islice(remaining, _LOOKAHEAD))
-        known = len(ahead) < _LOOKAHEAD
-        total = sum(item.size for item in ahead if isinstance(item, Job)) if known else None
+        total = sum(job.size for job in ahead) if len(ahead) < _LOOKAHEAD else None
         alone = len(ahead) == 1
         with self._output.progress(total) as bar:
-            jobs = (partial(self._attempt, item, bar, alone) for item in chain(ahead, remaining))
+            attempts = (partial(self._attempt, job, bar, alone) for job in chain(ahead, remaining))
             try:
-                run_all(jobs, 1 if alone else self._manner.jobs, self._stop)
+                run_all(attempts, 1 if alone else self._options.jobs, self._stop)
             except KeyboardInterrupt:
                 self._stop.set()
-                _wait_for_workers(_LAST_WAIT)
+                _wait_for_workers()
                 raise
 
-    def _attempt(self, item: Item, bar: Bar | None, alone: bool) -> None:
-        """One job, and what came of it."""
-        with self._output.attempt(f"{self._manner.verb} {item.source}", unless=self._stop):
-            if isinstance(item, Refused):
-                raise item.error
-            status = self._perform(item, bar, alone)
-            if isinstance(item.destination, Stdio):
+    def _attempt(self, job: Job, bar: Bar | None, alone: bool) -> None:
+        with self._output.attempt(f"{self._verb} {job.source}", unless=self._stop):
+            if job.fault:
+                raise job.fault
+            skipped = not self._perform(job, bar, alone)
+            if isinstance(job.destination, Stdio):
                 return  # stdout is the object's
-            source, destination = str(item.source), str(item.destination)
-            text = f"{self._manner.verb} {source} {destination}"
-            self._output.did(text, status, source=source, destination=destination, size=item.size)
+            record = {"source": str(job.source), "destination": str(job.destination), "size": job.size}
+            self._output.did(f"{self._verb} {job.source} {job.destination}", record, skipped)
 
-    def _perform(self, job: Job, bar: Bar | None, alone: bool) -> str:
-        """ok, skipped or planned."""
-        manner = self._manner
-        if manner.keep and self._is_there(job.destination):
-            return "skipped"
-        if manner.dry_run:
-            return "planned"
+    def _perform(self, job: Job, bar: Bar | None, alone: bool) -> bool:
+        """False if the destination is there already, and is to stay."""
+        if self._keep and self._is_there(job.destination):
+            return False
+        if self._output.dry_run:
+            return True
         progress = self._guarded(bar.counter() if bar else None)
-        options = TransferOptions(threads=None if alone else 4, progress=progress, extra_args=manner.extra_args)
+        options = TransferOptions(threads=None if alone else 4, progress=progress, extra_args=self._extra_args)
         try:
-            _transfer(self._client, job, options, manner.keep)
+            _transfer(self._client, job, options, self._keep)
         except PreconditionFailed:
-            if not manner.keep:
+            if not self._keep:
                 raise
-            return "skipped"
-        if manner.move and isinstance(job.source, S3Path):
+            return False
+        if self._verb == "mv" and isinstance(job.source, S3Path):
             FileSystem(self._client).remove(job.source)
-        elif manner.move:
+        elif self._verb == "mv":
             os.unlink(str(job.source))
-        return "ok"
+        return True
 
     def _guarded(self, report: Progress | None) -> Progress:
         """report, which ends the transfer that calls it once all are to stop."""
@@ -144,8 +126,8 @@ class Transfers:
         return isinstance(destination, LocalPath) and os.path.lexists(destination.path)
 
 
-def _wait_for_workers(seconds: float) -> None:
-    end = time.monotonic() + seconds
+def _wait_for_workers() -> None:
+    end = time.monotonic() + _LAST_WAIT
     for thread in threading.enumerate():
         if thread.daemon and thread.name.startswith("s3target-"):
             thread.join(max(0.0, end - time.monotonic()))
@@ -157,16 +139,17 @@ def _wait_for_workers(seconds: float) -> None:
 def _transfer(client: Client, job: Job, options: TransferOptions, keep: bool) -> None:
     """Copy one object. keep: the store is not to replace one. S3Error or OSError if it fails; nothing is left then."""
     source, destination = job.source, job.destination
-    if isinstance(source, S3Path) and isinstance(destination, S3Path):
-        FileSystem(client).copy(source, destination, options, job.entry)
-    elif isinstance(source, S3Path) and isinstance(destination, LocalPath):
+    if isinstance(destination, S3Path):
+        if isinstance(source, S3Path):
+            FileSystem(client).copy(source, destination, options, job.entry)
+        else:
+            _store(client, source, destination, _writing(options, destination, keep))
+        return
+    assert isinstance(source, S3Path)
+    if isinstance(destination, LocalPath):
         _fetch(client, source, destination.path, options)
-    elif isinstance(source, S3Path):
-        copy_out(client, source, sys.stdout.buffer, options.progress)
-    elif isinstance(destination, S3Path):
-        _store(client, source, destination, _writing(options, destination, keep))
     else:
-        raise ConfigError(f"neither {source} nor {destination} is an s3:// path; use cp of the system")
+        copy_out(client, source, sys.stdout.buffer, options.progress)
 
 
 def _fetch(client: Client, source: S3Path, path: str, options: TransferOptions) -> None:

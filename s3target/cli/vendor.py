@@ -38,8 +38,8 @@ def vendor(output: Output, options: argparse.Namespace) -> None:
       s3target vendor --check src/acme/s3x               is it still what was copied?
       s3target vendor --zipapp s3target.pyz              then: python3 s3target.pyz ls
     """
-    if (options.folder is None) == (options.zipapp is None):
-        options.fail_usage("name either a folder or --zipapp FILE")
+    if (options.folder is None) == (options.zipapp is None) or (options.check and options.zipapp):
+        options.fail_usage("name either a folder or --zipapp FILE; --check is for folders")
     if not options.name.isidentifier():
         options.fail_usage(f"--name {options.name!r} is no name of a Python package")
     if options.check:
@@ -47,16 +47,13 @@ def vendor(output: Output, options: argparse.Namespace) -> None:
         record = {"path": options.folder, "files": count, "status": "ok"}
         output.tell(f"{options.folder}: all {count} files are as they were copied", record)
         return
-    content = sources(luigi=not options.no_luigi)
-    record = (_make_zipapp if options.zipapp else _make_folder)(content, options)
-    text = f"{record['path']}: version {record['version']}, {record['files']} files, SHA-256 {record['sha256']}"
-    output.tell(text, record)
-
-
-def sources(luigi: bool = True) -> dict[str, bytes]:
-    """The package's files by their path in it; also of a package that is in a zip file itself."""
-    found = dict(_walk(files(_PACKAGE), ""))
-    return {path: content for path, content in sorted(found.items()) if luigi or not path.startswith("luigi/")}
+    # Also of a package that is in a zip file itself.
+    found = sorted(_walk(files(_PACKAGE), ""))
+    content = {path: each for path, each in found if not (options.no_luigi and path.startswith("luigi/"))}
+    path, proof = (_make_zipapp if options.zipapp else _make_folder)(content, options)
+    digest = hashlib.sha256(proof).hexdigest()
+    record = {"path": str(path), "version": version(), "files": len(content), "sha256": digest, "status": "ok"}
+    output.tell(f"{path}: version {version()}, {len(content)} files, SHA-256 {digest}", record)
 
 
 def _walk(folder: Any, base: str) -> Iterator[tuple[str, bytes]]:
@@ -67,14 +64,6 @@ def _walk(folder: Any, base: str) -> Iterator[tuple[str, bytes]]:
             yield from _walk(entry, f"{base}{entry.name}/")
         elif entry.name.endswith(".py") or entry.name == "py.typed":
             yield f"{base}{entry.name}", entry.read_bytes()
-
-
-def manifest(content: Mapping[str, bytes]) -> bytes:
-    """As sha256sum writes and reads it."""
-    without = "" if any(path.startswith("luigi/") for path in content) else ", without its Luigi classes"
-    lines = [f"# s3target {version()}{without}; check with: sha256sum -c {MANIFEST}"]
-    lines += [f"{hashlib.sha256(each).hexdigest()}  {path}" for path, each in content.items()]
-    return ("\n".join(lines) + "\n").encode()
 
 
 def check(folder: Path) -> int:
@@ -91,21 +80,24 @@ def check(folder: Path) -> int:
     return len(expected)
 
 
-def _make_folder(content: Mapping[str, bytes], options: argparse.Namespace) -> dict[str, Any]:
+def _make_folder(content: Mapping[str, bytes], options: argparse.Namespace) -> tuple[Path, bytes]:
     folder = Path(options.folder, options.name)
     if folder.exists():
         if not options.force:
             check(folder)  # work of others is not to be lost
         shutil.rmtree(folder)
-    listed = manifest(content)
-    for path, each in {**content, MANIFEST: listed}.items():
+    without = "" if any(path.startswith("luigi/") for path in content) else ", without its Luigi classes"
+    lines = [f"# s3target {version()}{without}; check with: sha256sum -c {MANIFEST}"]
+    lines += [f"{hashlib.sha256(each).hexdigest()}  {path}" for path, each in content.items()]
+    manifest = "\n".join([*lines, ""]).encode()
+    for path, each in {**content, MANIFEST: manifest}.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(each)
-    return _record(folder, content, listed)
+    return folder, manifest
 
 
-def _make_zipapp(content: Mapping[str, bytes], options: argparse.Namespace) -> dict[str, Any]:
+def _make_zipapp(content: Mapping[str, bytes], options: argparse.Namespace) -> tuple[Path, bytes]:
     path = Path(options.zipapp)
     if path.exists() and not options.force:
         raise ConfigError(f"{path} is there already; give --force to replace it")
@@ -122,7 +114,7 @@ def _make_zipapp(content: Mapping[str, bytes], options: argparse.Namespace) -> d
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return _record(path, content, path.read_bytes())
+    return path, path.read_bytes()
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -131,8 +123,3 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     entry.external_attr = 0o644 << 16
     entry.create_system = 3
     archive.writestr(entry, content)
-
-
-def _record(path: Path, content: Mapping[str, bytes], proof: bytes) -> dict[str, Any]:
-    digest = hashlib.sha256(proof).hexdigest()
-    return {"path": str(path), "version": version(), "files": len(content), "sha256": digest, "status": "ok"}

@@ -9,13 +9,13 @@ https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sign-in.html
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadResponse, ConfigError, CredentialsError, S3Error, ServiceError
+from ..logs import getLogger
 from ..protocol.encoding import parse_timestamp
 from ..protocol.messages import Credentials, Origin
 from ..protocol.partitions import partition_of
@@ -91,7 +91,7 @@ class Login(Provider):
         return Credentials(str(key_id), str(secret), str(token), expires_at, f"{self.name}: {path}")
 
 
-_log = logging.getLogger("s3target.credentials")
+_log = getLogger("s3target.credentials")
 
 _NEEDED = ("sso_start_url", "sso_region", "sso_role_name", "sso_account_id")
 _RENEW_BEFORE = 900.0

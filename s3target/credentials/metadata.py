@@ -9,11 +9,11 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING
 
 from ..errors import BadResponse, ConfigError, NoCredentials, ServiceError, TimedOut, TransportError
+from ..logs import getLogger
 from ..protocol.messages import Credentials, Origin, Query
 from ..value import replace
 from .profiles import boolean, read_text
@@ -95,7 +95,7 @@ def _is_own(host: str) -> bool:
         return False
 
 
-_log = logging.getLogger("s3target.credentials")
+_log = getLogger("s3target.credentials")
 
 ABSENCE = 60.0
 """Seconds for which the service is taken to be absent after it did not answer."""

@@ -10,18 +10,18 @@ keys are never fetched for each call, however short-lived.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import NoCredentials, RefreshFailed, S3Error
+from ..logs import getLogger
 from ..protocol.messages import Credentials
 from ..transport.fork import renew_in_children
 from .provider import CannotRenew, Passed, Provider, failure
 
-_log = logging.getLogger("s3target.credentials")
+_log = getLogger("s3target.credentials")
 
 ADVISORY, MANDATORY = 900.0, 600.0
 """The windows: seconds before the end."""

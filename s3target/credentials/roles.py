@@ -8,12 +8,12 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, CredentialsError, RefreshFailed, ServiceError, TransportError
+from ..logs import getLogger
 from ..protocol.messages import Credentials
 from ..value import replace
 from .profiles import Profile, read_text
@@ -80,7 +80,7 @@ def ask_on_terminal(prompt: str) -> str:
     return getpass.getpass(prompt)
 
 
-_log = logging.getLogger("s3target.credentials")
+_log = getLogger("s3target.credentials")
 
 
 class ProfileRole(Provider):

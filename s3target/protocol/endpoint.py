@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from ..errors import ConfigError
-from ..value import dataclass, replace
+from ..value import NamedTuple, dataclass, replace
 from .messages import Headers, Origin
 from .partitions import (
     check_bucket,

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
-from urllib.parse import quote, unquote_to_bytes
 
 from ..errors import ConfigError
+from ..value import NamedTuple
 from .messages import Origin
 
 
@@ -62,7 +61,7 @@ def is_virtual_hostable(bucket: str, dots: bool) -> bool:
 
 
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
-_ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):([0-9]{12})?:([a-z]+)[:/](.+)")
+_ARN = r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):([0-9]{12})?:([a-z]+)[:/](.+)"  # compiled at its first use
 _BUCKET_RULE = "a bucket name has 1-255 letters, digits, dots, hyphens and underscores"
 _ARN_RULE = "arn:PARTITION:s3:REGION:ACCOUNT:accesspoint:NAME, with 12 digits for the account"
 
@@ -110,7 +109,7 @@ def parse_access_point(arn: str) -> AccessPoint:
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
     """
-    found = _ARN.fullmatch(arn)
+    found = re.fullmatch(_ARN, arn)
     if not found:
         raise ConfigError(f"{arn!r} is no access point ARN; expected {_ARN_RULE}")
     partition, service, region, account, kind, name = found.groups()
@@ -147,11 +146,21 @@ def parse_url(url: str) -> tuple[Origin, str]:
         raise ConfigError(_url_fault(url))
     scheme = found["scheme"].lower()
     port = int(found["port"] or (443 if scheme == "https" else 80))
-    segments = [unquote_to_bytes(segment) for segment in (found["path"] or "").split("/") if segment]
-    if not 0 < port < 65536 or (found["ipv6"] and not is_ip(found["ipv6"])) or not {b".", b".."}.isdisjoint(segments):
+    prefix = _path_prefix(found["path"] or "")
+    if not 0 < port < 65536 or (found["ipv6"] and not is_ip(found["ipv6"])) or prefix is None:
         raise ConfigError(_url_fault(url))
-    prefix = "".join("/" + quote(segment, safe="") for segment in segments)
     return Origin(scheme, (found["ipv6"] or found["host"]).lower(), port), prefix
+
+
+def _path_prefix(path: str) -> str | None:
+    """None if it has a dot segment."""
+    if path in ("", "/"):  # urllib.parse is slow to load
+        return ""
+    from urllib.parse import quote, unquote_to_bytes
+
+    segments = [unquote_to_bytes(segment) for segment in path.split("/") if segment]
+    dotted = not {b".", b".."}.isdisjoint(segments)
+    return None if dotted else "".join("/" + quote(segment, safe="") for segment in segments)
 
 
 def _url_fault(url: str) -> str:
@@ -167,10 +176,14 @@ def _url_fault(url: str) -> str:
     )
 
 
+_OCTETS = frozenset(map(str, range(256)))
+
+
 def is_ip(host: str) -> bool:
-    if ":" not in host and not host[-1:].isdigit():  # ipaddress is slow to load
-        return False
-    from ipaddress import ip_address
+    if ":" not in host:
+        parts = host.split(".")
+        return len(parts) == 4 and all(part in _OCTETS for part in parts)
+    from ipaddress import ip_address  # slow to load
 
     try:
         ip_address(host)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import NamedTuple
 
 from ..errors import ConfigError
+from ..value import NamedTuple
 from .encoding import amz_timestamp, query_string
 from .messages import Credentials, Headers, Query, Request
 

@@ -9,11 +9,11 @@ And at most PARTS_AT_ONCE are on their way, however many threads were asked for:
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 
 from ..client import Client
 from ..errors import BadResponse, ObjectChanged, PreconditionFailed, ServiceError
+from ..logs import getLogger
 from ..protocol.encoding import query_string
 from ..protocol.messages import Headers
 from ..protocol.operations.multipart import Part, UploadPartCopy
@@ -45,7 +45,7 @@ PARTS_AT_ONCE = 16
 """SeaweedFS on one disk, asked for 100 copies of 64 MiB at once, fails some and is silent past the read timeout."""
 _NO_TAGGING = (400, 404, 405, 501)
 _DEFAULT = TransferOptions()
-_log = logging.getLogger("s3target.transfer")
+_log = getLogger("s3target.transfer")
 
 
 def copy(

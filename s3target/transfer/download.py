@@ -15,7 +15,6 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from typing import NamedTuple
 
 from ..client import Client
 from ..errors import ChecksumMismatch
@@ -23,7 +22,7 @@ from ..protocol.checksum import crc32_combine, stored_checksum
 from ..protocol.messages import Headers
 from ..protocol.operations.objects import ByteRange, GetObject, ObjectInfo
 from ..protocol.options import headers_for
-from ..value import replace
+from ..value import NamedTuple, replace
 from .destination import Destination
 from .plan import MIB, TransferOptions, part_ranges, threads_for
 from .ranges import RangeBody, place

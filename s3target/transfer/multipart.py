@@ -7,13 +7,13 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 
 from __future__ import annotations
 
-import logging
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from types import TracebackType
 
 from ..client import Client
 from ..errors import NoSuchUpload, ObjectChanged, S3Error
+from ..logs import getLogger
 from ..protocol.checksum import crc32_combine
 from ..protocol.messages import Headers
 from ..protocol.operations.base import Operation
@@ -29,7 +29,7 @@ from ..protocol.options import ExtraArgs, headers_for
 from .marks import mark
 from .workers import Stopped
 
-_log = logging.getLogger("s3target.transfer")
+_log = getLogger("s3target.transfer")
 _NO_HEADERS: Headers = {}
 CHECKSUM_TYPE, FULL_OBJECT = "x-amz-checksum-type", "FULL_OBJECT"
 

@@ -8,25 +8,23 @@ is known of the store already (stores.py), as of AWS, is not asked.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 
 from ..client import Client
 from ..errors import ConfigError, PreconditionFailed, S3Error, ServiceError
+from ..logs import getLogger
 from ..protocol.messages import BytesBody, Headers
-from ..protocol.operations.multipart import UploadPart
 from ..protocol.operations.objects import CopyObject, CopySource, DeleteObject, PutObject
 from ..protocol.options import ExtraArgs, headers_for
 from .marks import is_conditional
-from .multipart import MultipartUpload
 
 _ONCE = {"if-none-match": "*"}
 _ROOM = 960
 """Bytes of the key that the scratch object's own begins with: a policy may allow nothing but what begins so."""
 _NEEDED = ("ACL", "GrantFullControl", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext", "RequestPayer")
 """Options that a bucket may insist on. No others: a scratch object that is locked could not be removed."""
-_log = logging.getLogger("s3target.transfer")
+_log = getLogger("s3target.transfer")
 
 
 def insist(client: Client, bucket: str, key: str, extra_args: ExtraArgs, operation: str = "PutObject") -> None:
@@ -74,6 +72,9 @@ def _put_twice(client: Client, bucket: str, scratch: str, headers: Headers) -> N
 
 
 def _complete_over(client: Client, bucket: str, scratch: str, headers: Headers) -> None:
+    from ..protocol.operations.multipart import UploadPart
+    from .multipart import MultipartUpload
+
     client.call(PutObject(bucket, scratch, BytesBody(b"1"), headers))
     with MultipartUpload(client, bucket, scratch, {}, headers) as upload:
         part = upload.part(UploadPart(bucket, scratch, upload.upload_id, 1, BytesBody(b"2")))

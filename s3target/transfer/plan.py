@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from ..errors import ConfigError
 from ..protocol.options import ExtraArgs
-from ..value import dataclass, field
+from ..value import NamedTuple, dataclass, field
 
 MIB = 1 << 20
 GIB = 1 << 30

@@ -12,13 +12,12 @@ import weakref
 from collections import deque
 from functools import partial
 from threading import Event
-from typing import NamedTuple
 
 from ..client import Client
 from ..errors import ConnectionDropped, ObjectChanged, ServiceError, TimedOut, TransportError, Truncated
 from ..protocol.messages import Stream
 from ..protocol.operations.objects import ByteRange, GetObject, ObjectInfo, ObjectStream
-from ..value import replace
+from ..value import NamedTuple, replace
 from .workers import GRACE, Stopped, Ticket, Workers
 
 _SCRATCH_SIZE = 64 * 1024

@@ -14,7 +14,7 @@ import os
 import stat
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ..client import Client
 from ..errors import ConfigError, IntegrityError, S3Error
@@ -22,7 +22,7 @@ from ..protocol.messages import Body, BytesBody, FileSlice, Headers
 from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import ExtraArgs, headers_for
-from ..value import dataclass, field
+from ..value import NamedTuple, dataclass, field
 from .marks import is_conditional, mark
 from .multipart import CHECKSUM_TYPE, FULL_OBJECT, MultipartUpload, declared_checksum
 from .once import insist, keeps_condition

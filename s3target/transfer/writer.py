@@ -17,7 +17,6 @@ equal_parts is for stores that want all parts alike (Cloudflare R2): part_size x
 from __future__ import annotations
 
 import io
-import logging
 import os
 import weakref
 from collections import deque
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from ..client import Client
 from ..errors import ConfigError
+from ..logs import getLogger
 from ..protocol.messages import BytesBody
 from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
@@ -42,7 +42,7 @@ from .workers import Meter, Stopped, Ticket, Workers
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-_log = logging.getLogger("s3target.transfer")
+_log = getLogger("s3target.transfer")
 _STEADY_PARTS = 1000
 _PARTS_PER_STEP = 60
 _CHECKSUM_SETTINGS = ("ChecksumAlgorithm", "ChecksumType")

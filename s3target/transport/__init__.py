@@ -1,7 +1,8 @@
 """HTTP yes, S3 no: one `send` from a Request to a Response, over pooled connections.
 
 Nothing here retries, follows a redirect, signs, or reads the environment by itself. Importing this package loads no
-socket code: http.client, ssl and the rest come with the first connection, so that `import s3target` stays light.
+socket code: it comes with the first connection, and ssl with the first one over TLS, so that `import s3target` stays
+light.
 """
 
 from __future__ import annotations

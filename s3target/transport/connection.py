@@ -1,13 +1,13 @@
 """One connection: made, a request out, the head of its answer in; and what goes wrong there, in our own errors.
 
-Built on http.client for its connecting and its response_class hook alone: its own sending takes two writes and its
-head parsing, by way of email.parser, costs more than all the rest of an exchange.
+On plain sockets: http.client sends in two writes, its head parsing costs more than all the rest of an exchange, and to
+load it, with ssl and email behind it, takes as long as all of this package.
 """
 
 from __future__ import annotations
 
-import http.client
 import os
+import re
 import select
 import socket
 import struct
@@ -19,10 +19,10 @@ from ..errors import BadResponse, ConfigError, ConnectFailed, ConnectionDropped,
 from ..protocol.messages import Body, BytesBody, FileSlice, Origin
 from .head import HeadReader, body_length, keeps_alive
 from .proxy import Proxy
-from .tls import Tls
 
 if TYPE_CHECKING:
     from . import TransportOptions
+    from .tls import Tls
 
 RECEIVE_SIZE = 64 * 1024
 SMALL_BODY = 64 * 1024
@@ -30,10 +30,11 @@ SMALL_BODY = 64 * 1024
 PIECE_SIZE = 256 * 1024
 SENDFILE_SIZE = 1 << 30
 _WAIT_FOR_ALL = getattr(socket, "MSG_WAITALL", 0)
+_BAD_IN_HOST = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Answer:
-    """The response_class of our connections: reads the head, fast, and leaves the body to body.py.
+    """Reads the head, fast, and leaves the body to body.py.
 
     begin() raises BadResponse, or OSError as it comes from the socket. status, headers, keep_alive: of the head.
     length: of the body, as body_length() gives it. rest: bytes received after the head. begun: some byte had come.
@@ -42,11 +43,9 @@ class Answer:
 
     patience = 60.0
 
-    def __init__(
-        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
-    ) -> None:
+    def __init__(self, sock: socket.socket, method: str) -> None:
         self._sock = sock
-        self._method = method or "GET"
+        self._method = method
         self.begun = False
 
     def begin(self) -> None:
@@ -65,21 +64,21 @@ class Answer:
         self.keep_alive = keeps_alive(head)
 
 
-class Connection(http.client.HTTPConnection):
+class Connection:
     """A connection to `origin`, by way of `proxy` if there is one; connect() before anything else.
 
-    era: whatever the pool was in when the connection was made. Every method raises TransportError, and leaves it to
-    the caller to close() then.
+    tls: None if neither of them is spoken to over TLS. era: whatever the pool was in when the connection was made.
+    Every method raises TransportError, and leaves it to the caller to close() then.
     """
 
-    response_class = Answer  # type: ignore[assignment]
+    sock: Any = None
 
-    def __init__(self, origin: Origin, options: TransportOptions, proxy: Proxy | None, tls: Tls, era: object) -> None:
-        try:
-            next_hop = proxy or origin
-            super().__init__(next_hop.host, next_hop.port, timeout=options.connect_timeout)
-        except http.client.InvalidURL:
-            raise ConfigError(f"{origin.host!r} is no host name: check the endpoint") from None
+    def __init__(
+        self, origin: Origin, options: TransportOptions, proxy: Proxy | None, tls: Tls | None, era: object
+    ) -> None:
+        self.host, self.port = (proxy or origin).host, (proxy or origin).port
+        if _BAD_IN_HOST.search(self.host):
+            raise ConfigError(f"{self.host!r} is no host name: check the {'proxy' if proxy else 'endpoint'}")
         self.origin = origin
         self.era = era
         self._options = options
@@ -91,6 +90,11 @@ class Connection(http.client.HTTPConnection):
 
     def __del__(self) -> None:
         self.close()
+
+    def close(self) -> None:
+        sock, self.sock = self.sock, None
+        if sock is not None:
+            sock.close()
 
     @property
     def place(self) -> str:
@@ -104,17 +108,17 @@ class Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         """Name, TCP, proxy and TLS. ConnectFailed or TimedOut; nothing of a request has been sent then."""
         try:
-            if "https" in (self.origin.scheme, self._proxy and self._proxy.scheme):
+            if self._tls:
                 self._tls.context()  # wrong settings show before the network is troubled
-            super().connect()
+            self.sock = _connected(self.host, self.port, self._options.connect_timeout)
             if self._options.tcp_keepalive:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if self._proxy and self._proxy.scheme == "https":
-                self.sock = self._tls.wrap(self.sock, self._proxy.host)
+                self._encrypt(self._proxy.host)
             if self.origin.scheme == "https":
                 if self._proxy:
                     self._open_tunnel(self._proxy)
-                self.sock = self._tls.wrap(self.sock, self.origin.host)
+                self._encrypt(self.origin.host)
             self._plain = _wait_in_kernel(self.sock, self._options.read_timeout)
         except (OSError, UnicodeError, OverflowError) as error:
             self.close()
@@ -123,13 +127,17 @@ class Connection(http.client.HTTPConnection):
             self.close()
             raise
 
+    def _encrypt(self, host: str) -> None:
+        assert self._tls is not None
+        self.sock = self._tls.wrap(self.sock, host)
+
     def _open_tunnel(self, proxy: Proxy) -> None:
         """Ask the proxy for a way through. RFC 9110 section 9.3.6."""
         target = _at(*self.origin[1:])
         lines = [f"CONNECT {target} HTTP/1.1", f"host: {target}"]
         lines += [f"{name}: {value}" for name, value in proxy.headers.items()]
         self.sock.sendall("\r\n".join([*lines, "", ""]).encode())
-        answer = self.response_class(self.sock, method="CONNECT")
+        answer = Answer(self.sock, "CONNECT")
         try:
             answer.begin()
         except BadResponse as error:
@@ -233,7 +241,7 @@ class Connection(http.client.HTTPConnection):
 
     def read_answer(self, method: str) -> Answer:
         """The head of the answer. Its body is still to be read."""
-        answer = self.response_class(self.sock, method=method)
+        answer = Answer(self.sock, method)
         answer.patience = self._options.read_timeout
         try:
             answer.begin()
@@ -264,6 +272,14 @@ class Connection(http.client.HTTPConnection):
             return TimedOut(f"{self.place} was silent for {self._options.read_timeout:g} s")
         why = getattr(error, "strerror", None) or str(error)
         return ConnectionDropped(f"{self.place} dropped the connection: {why}", reused=bool(self._served) and not begun)
+
+
+def _connected(host: str, port: int, timeout: float) -> socket.socket:
+    """Each address of the host is tried, for so many seconds."""
+    name: Any = host.encode() if host.isascii() else host  # text has to wait until IDNA's tables are loaded
+    sock = socket.create_connection((name, port), timeout)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
 
 
 def _wait_in_kernel(sock: socket.socket, timeout: float) -> bool:

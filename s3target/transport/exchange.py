@@ -5,11 +5,11 @@ The working half of HttpTransport; a module of its own, so that what it imports 
 
 from __future__ import annotations
 
-import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
+from ..logs import DEBUG, getLogger
 from ..protocol.encoding import query_string
 from ..protocol.messages import BytesBody, Headers, Origin, Request, Response, Stream
 from .body import ChunkedBody, LengthBody, UntilCloseBody
@@ -17,12 +17,12 @@ from .connection import Answer, Connection
 from .head import UNTIL_CLOSE, request_head
 from .pool import Pool
 from .proxy import Proxy, find_proxy
-from .tls import Tls
 
 if TYPE_CHECKING:
     from . import TransportOptions
+    from .tls import Tls
 
-log = logging.getLogger("s3target.transport")
+log = getLogger("s3target.transport")
 
 _NO_HEADERS: Headers = {}
 
@@ -33,7 +33,6 @@ class Exchange:
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
         self._pool = Pool(options.max_idle)
-        self._tls = Tls(options)
         self._proxies: dict[Origin, Proxy | None] = {}
 
     def close(self) -> None:
@@ -61,7 +60,7 @@ class Exchange:
         return self._proxies[origin]
 
     def _traced(self, request: Request, head: bytes, reader: BinaryIO | None) -> Response:
-        if not log.isEnabledFor(logging.DEBUG):
+        if not log.isEnabledFor(DEBUG):
             return self._send(request, head, reader)
         began = time.monotonic()
         response = self._send(request, head, reader)
@@ -88,9 +87,19 @@ class Exchange:
 
     def _connect(self, origin: Origin) -> Connection:
         proxy = self._proxy(origin) if self._options.proxies else None
-        connection = Connection(origin, self._options, proxy, self._tls, self._pool.era)
+        secure = "https" in (origin.scheme, proxy and proxy.scheme)
+        connection = Connection(origin, self._options, proxy, self._tls() if secure else None, self._pool.era)
         connection.connect()
         return connection
+
+    def _tls(self) -> Tls:
+        made: Tls | None = self.__dict__.get("_made_tls")
+        if made is None:
+            from .tls import Tls  # with ssl behind it, which plain http does without
+
+            # setdefault is atomic: threads that come first together all get the same one.
+            made = self.__dict__.setdefault("_made_tls", Tls(self._options))
+        return made
 
     def _stream(self, connection: Connection, answer: Answer, reusable: bool) -> Stream:
         length, rest = answer.length, answer.rest

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from ..errors import BadResponse, ConfigError
 from ..protocol.messages import Headers, Request
+from ..value import NamedTuple
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a head, its status line and blank line included."""
@@ -26,7 +26,7 @@ UNTIL_CLOSE = -2
 _PREFIX = b"HTTP/1."
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: |$)")
 _BAD_IN_NAME = re.compile(r"[\x00-\x20\x7f]")
-_BAD_IN_VALUE = re.compile(r"[\r\n\0\ud800-\udfff]")
+_BAD_IN_VALUE = r"[\r\n\0\ud800-\udfff]"  # compiled at its first use
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _USER_AGENT = "s3target"
 
@@ -205,6 +205,6 @@ def _refusal(request: Request) -> ConfigError:
     for name, value in request.headers.items():
         if not _is_token(name):
             return ConfigError(f"header name {name!r} cannot be sent: use letters, digits and hyphens only")
-        if _BAD_IN_VALUE.search(value):
+        if re.search(_BAD_IN_VALUE, value):
             return ConfigError(f"the value of header {name!r} has a line break, NUL or lone surrogate: take it out")
     return ConfigError(f"the path {request.path!r} or the host cannot be sent as they are: percent-encode them")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os.path
 import socket
 import ssl
@@ -10,13 +9,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectFailed
+from ..logs import getLogger
 from .fork import renew_in_children
 from .nested import NestedTls
 
 if TYPE_CHECKING:
     from . import TransportOptions
 
-log = logging.getLogger("s3target.transport")
+log = getLogger("s3target.transport")
 
 _WRONG_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 

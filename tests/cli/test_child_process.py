@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from s3target.cli.child_process import PortTaken, running, wait_until
+from s3target.cli.seaweedfs import PortTaken, running, wait_until
 from s3target.errors import ConnectFailed, TimedOut
 
 ROOT = str(Path(__file__).parents[2])
@@ -73,7 +73,7 @@ def test_the_guard_cleans_up_after_a_hard_death(tmp_path: Path, end: str) -> Non
     file.touch()
     script = f"""
 import os, pathlib, signal
-from s3target.cli.child_process import running
+from s3target.cli.seaweedfs import running
 folder, file = pathlib.Path({str(folder)!r}), pathlib.Path({str(file)!r})
 with running({SLEEPER!r}, folder, env={{}}, leftovers=[folder, file]) as process:
     print(process.pid, flush=True)

@@ -80,6 +80,13 @@ def test_an_unchanged_copy_is_replaced_and_another_folder_is_not(run: Run, tmp_p
     assert (tmp_path / "other" / "work.py").exists()
 
 
+def test_a_single_file_has_no_manifest_to_check(run: Run) -> None:
+    """A usage error."""
+    ran = run("vendor", "--check", "--zipapp", "x.pyz")
+    assert ran.status == 2
+    assert "--check is for folders" in ran.err
+
+
 def test_without_luigi_its_classes_are_left_out(run: Run, tmp_path: Path) -> None:
     """And nothing else."""
     run("vendor", "--no-luigi", "--name", "s3x", tmp_path)

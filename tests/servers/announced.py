@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from s3target.cli.child_process import running, wait_until
+from s3target.cli.seaweedfs import running, wait_until
 
 
 @contextlib.contextmanager

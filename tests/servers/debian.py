@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from s3target.cli.child_process import running, wait_until
+from s3target.cli.seaweedfs import running, wait_until
 from servers.signed import make_bucket, request
 from servers.store import Store
 

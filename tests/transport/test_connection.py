@@ -17,11 +17,10 @@ from typing import BinaryIO
 import pytest
 import trustme
 
-from s3target.errors import ConnectionDropped, TimedOut
+from s3target.errors import ConfigError, ConnectionDropped, TimedOut
 from s3target.protocol.messages import Body, BytesBody, FileSlice, Origin, Request
 from s3target.transport import HttpTransport, TransportOptions
 from s3target.transport.connection import Connection
-from s3target.transport.tls import Tls
 from server.scripted_socket import OK, PATIENCE, Peer, ScriptedServer, answers
 
 CONTENT = random.Random(1).randbytes(3_000_000)
@@ -229,10 +228,25 @@ def test_tcp_options_are_set() -> None:
     for keepalive in (False, True):
         options = TransportOptions(tcp_keepalive=keepalive)
         with ScriptedServer(Peer.wait_for_close) as server:
-            connection = Connection(Origin("http", "127.0.0.1", server.port), options, None, Tls(options), None)
+            connection = Connection(Origin("http", "127.0.0.1", server.port), options, None, None, None)
             connection.connect()
             assert connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert bool(connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) is keepalive
             kept = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.calcsize("@ll"))
             assert struct.unpack("@ll", kept) == (60, 0)
             connection.close()
+
+
+def test_a_host_that_cannot_be_one_is_refused() -> None:
+    """Before anything is looked up."""
+    with pytest.raises(ConfigError, match=r"'a\\nb' is no host name: check the endpoint"):
+        Connection(Origin("http", "a\nb", 80), TransportOptions(), None, None, None)
+
+
+def test_https_is_never_spoken_plainly() -> None:
+    """A connection that was given no TLS fails, and sends nothing."""
+    with ScriptedServer(Peer.wait_for_close) as server:
+        connection = Connection(Origin("https", "127.0.0.1", server.port), TransportOptions(), None, None, None)
+        with pytest.raises(AssertionError):
+            connection.connect()
+        assert connection.sock is None

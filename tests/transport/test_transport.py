@@ -399,3 +399,17 @@ def test_importing_the_package_loads_no_socket_code() -> None:
         print(sorted({heavy} & (set(sys.modules) - before)))"""
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert shown.stdout == "[]\n", shown.stdout + shown.stderr
+
+
+def test_plain_http_loads_no_more_than_sockets() -> None:
+    """Of memory and of the time to a first answer, ssl, email and IDNA's tables would be a quarter."""
+    program = """if True:
+        import sys
+        from s3target.protocol.messages import Origin, Request
+        from s3target.transport import HttpTransport
+        assert HttpTransport().send(Request("GET", Origin("http", "127.0.0.1", int(sys.argv[1])), "/")).status == 200
+        print(sorted({"email", "http.client", "ssl", "unicodedata"} & set(sys.modules)))"""
+    with ScriptedServer(answers_and_closes(OK)) as server:
+        argv = [sys.executable, "-c", program, str(server.port)]
+        shown = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    assert shown.stdout == "[]\n", shown.stdout + shown.stderr

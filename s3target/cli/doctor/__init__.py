@@ -16,7 +16,7 @@ from ..arguments import connection_settings
 from ..output import DONE, FAILED, Output
 from .finding import Finding, Patient
 from .network import answers, certificate, clock, find_address, keys, luigi_cfg, proxy_and_tls, reach, settings_in_use
-from .scratch import checksums, reads, writes
+from .scratch import reads, writes
 from .store import access, addressing, identity, lines_to_paste, orphans, region
 
 Step = Callable[[Patient], "Finding | None"]
@@ -71,8 +71,7 @@ def examine(patient: Patient) -> Generator[Finding, None, None]:
     if reached:
         yield from in_turn(patient, [region])
         yield from reads(patient) if patient.read_only else writes(patient)
-        for step in (checksums, addressing, orphans):
-            yield from in_turn(patient, [step])
+        yield from in_turn(patient, [addressing, orphans])
     if reached or patient.advice:  # settings that do not work are not to be copied
         yield from lines_to_paste(patient)
 

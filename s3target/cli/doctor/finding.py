@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
-from ...client import Client, Transport
-from ...errors import ConfigError
+from ...client import Client
 from ...filesystem import S3Path
 from ...protocol.messages import Request, Response
 from ...retry import RetryPolicy
 from ...settings import Settings
-from ...transport import HttpTransport, TransportOptions
+from ...transport import HttpTransport
+from ...value import NamedTuple
 
 NTP = "set the clock of this machine, by NTP: timedatectl set-ntp true"
 _LABELS = {"ok": "OK", "fixed": "fixed", "failed": "FAILED", "note": "note"}
@@ -35,23 +34,11 @@ class Finding(NamedTuple):
             yield f"{'':20} -> {line}"
 
 
-class Recorder:
-    """A Transport that remembers the last request, signed as it went out, and passes all on to the real one."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self.last: Request | None = None
-
-    def send(self, request: Request) -> Response:
-        self.last = request
-        return self._transport.send(request)
-
-    def close(self) -> None:
-        self._transport.close()
-
-
 class Patient:
-    """A client with what it was made of. clock: of this machine, seconds since 1970. advice: lines for luigi.cfg."""
+    """A client with what it was made of. clock: of this machine, seconds since 1970. advice: lines for luigi.cfg.
+
+    It is the client's transport too, between it and http, to know the last request as it went out, signed.
+    """
 
     def __init__(
         self,
@@ -62,20 +49,23 @@ class Patient:
         read_only: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not isinstance(client.transport, HttpTransport):
-            raise ConfigError("doctor looks at clients over HTTP only")
+        assert isinstance(client.transport, HttpTransport)
         self.http: HttpTransport = client.transport
+        self.options = self.http.options
         self.client = copy.copy(client)
-        self.recorder = Recorder(client.transport)
-        self.client.transport = self.recorder
+        self.client.transport = self
         self.settings, self.path, self.read_only, self.clock = settings, path, read_only, clock
         self.location = client.endpoint.locate(path.bucket)
+        self.last: Request | None = None
         self.answer: Response | None = None
         self.advice: dict[str, str] = {}
 
-    @property
-    def options(self) -> TransportOptions:
-        return self.http.options
+    def send(self, request: Request) -> Response:
+        self.last = request
+        return self.http.send(request)
+
+    def close(self) -> None:
+        self.http.close()
 
     def once(self) -> Client:
         """The client without retries: for requests that are expected to fail."""

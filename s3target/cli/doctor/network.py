@@ -14,7 +14,7 @@ from typing import Any
 from ...errors import ConfigError, CredentialsError, S3Error
 from ...protocol.encoding import parse_http_date
 from ...protocol.endpoint import Endpoint
-from ...protocol.messages import Origin, Request, Response
+from ...protocol.messages import Request, Response
 from ...transport.proxy import Proxy, find_proxy
 from ..arguments import LUIGI_CFG
 from ..output import human_time
@@ -45,12 +45,9 @@ def luigi_cfg(patient: Patient) -> Iterator[Finding]:
         return
     for path in (os.environ.get("LUIGI_CONFIG_PATH"), "luigi.cfg"):
         if path and _has_section(path):
-            yield Finding("note", "luigi.cfg", f"{path} has settings in [s3] that this run did not use", _use(path))
+            remedy = f"the Luigi classes do: s3target doctor --luigi-cfg {path} ..."
+            yield Finding("note", "luigi.cfg", f"{path} has settings in [s3] that this run did not use", remedy)
             return
-
-
-def _use(path: str) -> str:
-    return f"the Luigi classes do: s3target doctor --luigi-cfg {path} ..."
 
 
 def _has_section(path: str) -> bool:
@@ -73,7 +70,7 @@ def keys(patient: Patient) -> Finding:
         return Finding("ok", "credentials", "none: requests go unsigned, as was asked for")
     left = "they do not expire"
     if credentials.expires_at is not None:
-        left = f"good for {human_time(max(0.0, credentials.expires_at - patient.clock()))}"
+        left = f"good for {human_time(credentials.expires_at - patient.clock())}"
     text = f"access key id {credentials.access_key_id} by {credentials.source or 'a provider'}; {left}"
     return Finding("ok", "credentials", text)
 
@@ -110,7 +107,6 @@ def _other_style(patient: Patient, host: str) -> str:
 
 
 def reach(patient: Patient) -> Finding:
-    """TCP."""
     proxy, origin = proxy_of(patient), patient.location.origin
     host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
     what = "the proxy" if proxy else "the store"
@@ -130,42 +126,40 @@ def proxy_and_tls(patient: Patient) -> Finding | None:
     if origin.scheme != "https" and not (proxy and proxy.scheme == "https"):
         return None
     try:
-        connection = _connected(patient, origin, proxy)
+        _connected(patient).close()
     except ConfigError as error:
         return Finding("failed", "tls", str(error), "correct verify (AWS_CA_BUNDLE, --ca-bundle)")
     except S3Error as error:
         refused = proxy is not None and (error.status is not None or str(error).startswith("proxy "))
-        remedy = "ask who runs the proxy, or add the host to NO_PROXY" if refused else _tls_remedy(str(error))
-        return Finding("failed", "proxy" if refused else "tls", str(error), remedy)
-    connection.close()
-    way = " through the proxy" if proxy else ""
-    return Finding("ok", "tls", f"handshake with {origin.host}{way}")
+        if refused:
+            return Finding("failed", "proxy", str(error), _ASK)
+        return Finding("failed", "tls", str(error), _UNTRUSTED if "not trusted" in str(error) else _NO_HANDSHAKE)
+    return Finding("ok", "tls", f"handshake with {origin.host}{' through the proxy' if proxy else ''}")
 
 
-def _tls_remedy(told: str) -> str:
-    if "not trusted" in told:
-        return "get the PEM file of the authority that signed the store's certificate: --ca-bundle FILE, verify = FILE"
-    return "check scheme, host and port of endpoint_url"
+_ASK = "ask who runs the proxy, or add the host to NO_PROXY"
+_UNTRUSTED = "get the PEM file of the authority that signed the store's certificate: --ca-bundle FILE, verify = FILE"
+_NO_HANDSHAKE = "check scheme, host and port of endpoint_url"
 
 
-def _connected(patient: Patient, origin: Origin, proxy: Proxy | None) -> Any:
+def _connected(patient: Patient) -> Any:
     from ...transport.connection import Connection
     from ...transport.tls import Tls
 
-    connection = Connection(origin, patient.options, proxy, Tls(patient.options), None)
+    options = patient.options
+    connection = Connection(patient.location.origin, options, proxy_of(patient), Tls(options), None)
     connection.connect()
     return connection
 
 
 def certificate(patient: Patient) -> Finding | None:
     """Whose it is, who signed it, how long it is good."""
-    origin = patient.location.origin
-    if origin.scheme != "https":
+    if patient.location.origin.scheme != "https":
         return None
     if patient.options.verify is False:
         remedy = "give the authority's PEM file by verify in place of false"
         return Finding("note", "certificate", "is not checked, so anyone on the way can read and change all", remedy)
-    connection = _connected(patient, origin, proxy_of(patient))
+    connection = _connected(patient)
     try:
         found = connection.sock.getpeercert() if isinstance(connection.sock, ssl.SSLSocket) else None
     finally:
@@ -195,7 +189,7 @@ def answers(patient: Patient) -> Finding:
     server = answer.headers.get("server", "a server that does not say its name")
     if proxy_of(patient) and not _is_of_store(answer) and answer.status >= 400:
         text = f"the proxy answers {answer.status} by itself"
-        return Finding("failed", "proxy", text, "ask who runs the proxy, or add the host to NO_PROXY")
+        return Finding("failed", "proxy", text, _ASK)
     return Finding("ok", "answer", f"{server} answers by HTTP")
 
 

@@ -3,7 +3,6 @@ happens."""
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,6 +11,7 @@ from functools import partial
 from ...client import Client
 from ...errors import AccessDenied, PreconditionFailed, S3Error, ServiceError
 from ...filesystem import FileSystem, S3Path
+from ...logs import getLogger
 from ...protocol.messages import BytesBody
 from ...protocol.operations.listing import ListObjectsV2
 from ...protocol.operations.multipart import UploadPart
@@ -28,7 +28,7 @@ from ...transfer.multipart import MultipartUpload, declared_checksum
 from ...transfer.reader import Reader
 from .finding import Finding, Patient
 
-_log = logging.getLogger("s3target.cli")
+_log = getLogger("s3target.cli")
 _CONTENT = bytes(range(256)) * 4
 _UNKNOWN = (400, 405, 501)
 
@@ -46,14 +46,13 @@ class Scratch:
 
     def write(self, client: Client, operation: PutObject | CopyObject) -> None:
         """Put or copy. After a refusal for want of permission nothing is there; after any other error who knows."""
+        before = set(self._written)
+        self._written.add(operation.key)
         try:
             client.call(operation)
         except AccessDenied:
+            self._written = before
             raise
-        except S3Error:
-            self._written.add(operation.key)
-            raise
-        self._written.add(operation.key)
 
     def delete(self, key: str) -> None:
         self.client.call(DeleteObject(self.bucket, key))
@@ -80,13 +79,11 @@ def writes(patient: Patient) -> Iterator[Finding]:
     """The steps that need the permission to write, or, without it, those that only read."""
     scratch = Scratch(patient)
     try:
-        yield (put := attempt("put", "s3:PutObject (if that is meant: --read-only)", partial(_put, scratch)))
-        if put.status == "failed":
-            yield from reads(patient)
-            return
         for step, permission, act in _STEPS:
-            yield attempt(step, permission, partial(act, scratch))
-        yield attempt("delete", "s3:DeleteObject", partial(_delete, scratch))
+            yield (finding := attempt(step, permission, partial(act, scratch)))
+            if step == "put" and finding.status == "failed":
+                yield from reads(patient)
+                return
     finally:
         scratch.remove()
 
@@ -165,33 +162,12 @@ def _delete(scratch: Scratch) -> str | Finding:
     return "the scratch keys are gone"
 
 
-_STEPS: tuple[tuple[str, str, Callable[[Scratch], str | Finding]], ...] = (
-    ("get", "s3:GetObject", _get),
-    ("range", "s3:GetObject", _range),
-    ("multipart", "s3:PutObject and s3:AbortMultipartUpload", _multipart),
-    ("conditional", "s3:PutObject", _conditional),
-    ("copy", "s3:GetObject and s3:PutObject", _copy),
-)
-
-
 _WRONG_CRC32 = "AAAAAA=="
 """Not that of what is sent."""
 
 
-def checksums(patient: Patient) -> Finding | None:
+def _checksum(scratch: Scratch) -> Finding:
     """Whether the store compares the CRC32 of an upload with what it got, and whether it keeps it."""
-    if patient.read_only:
-        return None
-    scratch = Scratch(patient)
-    try:
-        return _checksums(scratch)
-    except (S3Error, OSError):
-        return None  # the put step has told why
-    finally:
-        scratch.remove()
-
-
-def _checksums(scratch: Scratch) -> Finding:
     wrong = PutObject(scratch.bucket, scratch.key, BytesBody(b"x"), {"x-amz-checksum-crc32": _WRONG_CRC32})
     try:
         scratch.write(scratch.once, wrong)
@@ -205,6 +181,18 @@ def _checksums(scratch: Scratch) -> Finding:
     kept = "x-amz-checksum-crc32" in scratch.client.call(head).headers
     told = f"the store {'compares' if compared else 'does not compare'} the CRC32 of an upload with what it got, and "
     return Finding("ok" if compared else "note", "checksum", f"{told}{'keeps it' if kept else 'does not keep it'}")
+
+
+_STEPS: tuple[tuple[str, str, Callable[[Scratch], str | Finding]], ...] = (
+    ("put", "s3:PutObject (if that is meant: --read-only)", _put),
+    ("get", "s3:GetObject", _get),
+    ("range", "s3:GetObject", _range),
+    ("multipart", "s3:PutObject and s3:AbortMultipartUpload", _multipart),
+    ("conditional", "s3:PutObject", _conditional),
+    ("copy", "s3:GetObject and s3:PutObject", _copy),
+    ("checksum", "s3:PutObject", _checksum),
+    ("delete", "s3:DeleteObject", _delete),
+)
 
 
 def reads(patient: Patient) -> Iterator[Finding]:

@@ -28,8 +28,11 @@ from ..output import human_time
 from ..removing import pending
 from .finding import NTP, Finding, Patient
 
-_REGION_CODES = ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException")
 _NAMED = {
+    **dict.fromkeys(
+        ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"),
+        ("region", "set region_name to what the store expects; stores other than AWS mostly take us-east-1"),
+    ),
     "SignatureDoesNotMatch": (
         "secret key",
         "the secret key is not that of this access key id, or a proxy changes requests",
@@ -43,6 +46,12 @@ _NAMED = {
 }
 
 
+_MAY_NOT_LIST = (
+    "these credentials lack s3:ListBucket; without it a missing key looks like a forbidden one\n"
+    "some stores (Ceph) say the same of a wrong key: then the next steps fail too"
+)
+
+
 def access(patient: Patient) -> Generator[Finding, None, bool]:
     """Whether the following steps make sense."""
     bucket, prefix = patient.path.bucket, patient.path.below
@@ -50,7 +59,7 @@ def access(patient: Patient) -> Generator[Finding, None, bool]:
         patient.client.call(ListObjectsV2(bucket, prefix, max_keys=1))
     except AccessDenied as error:
         if error.code not in _NAMED:
-            yield _may_not_list(error)
+            yield Finding("failed", "list", str(error), _MAY_NOT_LIST)
             return True
         yield _named(patient, error)
     except ServiceError as error:
@@ -64,22 +73,11 @@ def access(patient: Patient) -> Generator[Finding, None, bool]:
     return False
 
 
-def _may_not_list(error: ServiceError) -> Finding:
-    remedy = (
-        "these credentials lack s3:ListBucket; without it a missing key looks like a forbidden one\n"
-        "some stores (Ceph) say the same of a wrong key: then the next steps fail too"
-    )
-    return Finding("failed", "list", str(error), remedy)
-
-
 def _named(patient: Patient, error: ServiceError) -> Finding:
-    if error.code in _REGION_CODES:
-        remedy = "set region_name to what the store expects; stores other than AWS mostly take us-east-1"
-        return Finding("failed", "region", str(error), remedy)
     step, remedy = _NAMED.get(error.code or "", ("list", ""))
     text = str(error)
-    if error.code == "SignatureDoesNotMatch" and patient.recorder.last is not None:
-        ours, theirs = ours_of(patient.recorder.last), error.details.get("CanonicalRequest", "")
+    if error.code == "SignatureDoesNotMatch" and patient.last is not None:
+        ours, theirs = ours_of(patient.last), error.details.get("CanonicalRequest", "")
         if theirs and first_difference(ours, theirs):
             step, remedy = "signature", "a proxy or load balancer changes requests; have it pass this line on as it is"
         text = f"{text}\n{compare(ours, theirs)}"
@@ -89,7 +87,7 @@ def _named(patient: Patient, error: ServiceError) -> Finding:
 def region(patient: Patient) -> Finding:
     """What the last request was signed for, after all redirects, and what the store says of the bucket."""
     configured = patient.location.region
-    signed = patient.recorder.last.region if patient.recorder.last else configured
+    signed = patient.last.region if patient.last else configured
     try:
         told = patient.client.call(HeadBucket(patient.path.bucket))
     except S3Error:
@@ -197,7 +195,7 @@ def orphans(patient: Patient) -> Finding:
     if not found:
         return Finding("ok", "uploads", "none is unfinished")
     oldest = max(time.time() - upload.initiated.timestamp() for upload in found)
-    text = f"{len(found)} unfinished, the oldest for {human_time(max(0.0, oldest))}; their parts are stored and billed"
+    text = f"{len(found)} unfinished, the oldest for {human_time(oldest)}; their parts are stored and billed"
     remedy = f"s3target uploads abort --older-than 1d {path}" if oldest > _DAY else ""
     return Finding("note", "uploads", text, remedy)
 

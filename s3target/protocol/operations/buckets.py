@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from ...errors import BadResponse
-from ...value import dataclass, field
+from ...value import NamedTuple, dataclass, field
 from ..encoding import parse_timestamp
 from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
 from ..xml import build

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple, overload
+from typing import ClassVar, overload
 
 from ...errors import BadResponse, ConfigError
-from ...value import dataclass, field
+from ...value import NamedTuple, dataclass, field
 from ..encoding import percent_decode
 from ..messages import BytesBody, Headers, Request, Response
 from ..xml import Element, Markup, build, expressible, parse

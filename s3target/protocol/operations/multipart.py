@@ -6,10 +6,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from ...errors import BadResponse, NoSuchUpload, PreconditionFailed
-from ...value import dataclass, field
+from ...value import NamedTuple, dataclass, field
 from ..encoding import parse_timestamp, percent_decode
 from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
 from ..xml import Markup, build

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from ...errors import BadResponse, PreconditionFailed, ServiceError
-from ...value import dataclass, field
+from ...value import NamedTuple, dataclass, field
 from ..encoding import parse_http_date, parse_timestamp, percent_encode
 from ..messages import EMPTY, Body, Headers, Query, Request, Response, Stream
 from .base import Locator, Operation, Result, document, s3_request, unquoted

@@ -17,8 +17,7 @@ from .errors import BadResponse, NoCredentials, S3Error, ServiceError, Transport
 from .logs import getLogger
 from .protocol import sigv4
 from .protocol.checksum import seal
-from .protocol.identity import Credentials
-from .protocol.messages import Request, Response, Stream
+from .protocol.messages import Credentials, Request, Response, Stream
 from .protocol.operations.base import Locator, Operation
 from .protocol.operations.buckets import HeadBucket
 from .retry import (

@@ -11,7 +11,7 @@ from .client import Client, CredentialProvider
 from .credentials import Anonymous, Profiles, Sources, Static, assume_role, default_chain
 from .errors import ConfigError
 from .protocol.endpoint import Endpoint, sts_endpoint
-from .protocol.identity import Credentials
+from .protocol.messages import Credentials
 from .protocol.operations.base import Fixed, Locator
 from .retry import RetryPolicy
 from .settings import Settings, resolve
@@ -168,7 +168,7 @@ def _credentials(settings: Settings, profiles: Profiles, options: TransportOptio
     )
     if not settings["aws_role_arn"]:
         return base
-    from .protocol.operations.sts import AssumeRole
+    from .protocol.operations.identity import AssumeRole
 
     role = AssumeRole(
         settings["aws_role_arn"],

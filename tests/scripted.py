@@ -13,8 +13,7 @@ from s3target.client import Client
 from s3target.errors import TransportError
 from s3target.protocol.encoding import http_date, query_string
 from s3target.protocol.endpoint import Endpoint
-from s3target.protocol.identity import Credentials
-from s3target.protocol.messages import Request, Response
+from s3target.protocol.messages import Credentials, Request, Response
 from s3target.retry import RetryPolicy
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc).timestamp()

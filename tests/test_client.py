@@ -25,10 +25,10 @@ from s3target.errors import (
 )
 from s3target.protocol import sigv4
 from s3target.protocol.endpoint import Endpoint, Location, sts_endpoint
-from s3target.protocol.identity import Credentials
-from s3target.protocol.messages import BytesBody, Origin
+from s3target.protocol.messages import BytesBody, Credentials, Origin
 from s3target.protocol.operations.base import Fixed
 from s3target.protocol.operations.buckets import HeadBucket
+from s3target.protocol.operations.identity import AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity
 from s3target.protocol.operations.listing import DeleteObjects, ListObjectsV2
 from s3target.protocol.operations.multipart import CompleteMultipartUpload, Part
 from s3target.protocol.operations.objects import (
@@ -38,7 +38,6 @@ from s3target.protocol.operations.objects import (
     HeadObject,
     PutObject,
 )
-from s3target.protocol.operations.sts import AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity
 from s3target.retry import RetryPolicy
 from s3target.value import dataclass, replace
 from scripted import (

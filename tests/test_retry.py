@@ -17,6 +17,7 @@ from s3target.errors import (
     TimedOut,
 )
 from s3target.protocol.operations.buckets import CreateBucket, HeadBucket
+from s3target.protocol.operations.identity import AssumeRole, GetCallerIdentity
 from s3target.protocol.operations.multipart import CompleteMultipartUpload
 from s3target.protocol.operations.objects import (
     CopyObject,
@@ -25,7 +26,6 @@ from s3target.protocol.operations.objects import (
     HeadObject,
     PutObject,
 )
-from s3target.protocol.operations.sts import AssumeRole, GetCallerIdentity
 from s3target.retry import (
     Accept,
     AdjustClock,

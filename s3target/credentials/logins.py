@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import BadResponse, ConfigError, CredentialsError, S3Error, ServiceError
 from ..logs import getLogger
 from ..protocol.encoding import parse_timestamp
-from ..protocol.endpoint import Location, partition_of
-from ..protocol.identity import Credentials
-from ..protocol.messages import Origin
-from ..protocol.operations.base import Fixed
-from ..value import NamedTuple, replace
+from ..protocol.messages import Credentials, Origin
+from ..protocol.partitions import partition_of
+from ..value import replace
 from .profiles import expanded, read_text, stamp_of
-from .provider import Passed, Provider, Sources
+from .provider import Passed, Provider
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 
 def read_token(path: str, advice: str) -> dict[str, Any]:
     """The content of the file. CredentialsError, ending in the advice, if it is not there or not understood."""
-    from ..protocol.operations.metadata import json_object
+    from ..protocol.operations.identity import json_object
 
     if stamp_of(path) is None:
         raise CredentialsError(f"there is no {path}; {advice}")
@@ -73,10 +71,11 @@ class Login(Provider):
         session = self._sources.profiles.get(self._profile).text("login_session")
         if not session:
             raise Passed(f"profile {self._profile!r} has no login_session")
-        return self._read(self._cache_path(session))
+        environ = self._sources.environ
+        folder = expanded(environ.get("AWS_LOGIN_CACHE_DIRECTORY") or "~/.aws/login/cache", environ)
+        return self._read(f"{folder}/{hashlib.sha256(session.encode()).hexdigest()}.json")
 
     def _read(self, path: str) -> Credentials:
-
         advice = f"log in by: aws login --profile {self._profile}"
         keys = read_token(path, advice).get("accessToken") or {}
         try:
@@ -91,11 +90,6 @@ class Login(Provider):
             )
         return Credentials(str(key_id), str(secret), str(token), expires_at, f"{self.name}: {path}")
 
-    def _cache_path(self, session: str) -> str:
-        environ = self._sources.environ
-        folder = expanded(environ.get("AWS_LOGIN_CACHE_DIRECTORY") or "~/.aws/login/cache", environ)
-        return f"{folder}/{hashlib.sha256(session.encode()).hexdigest()}.json"
-
 
 _log = getLogger("s3target.credentials")
 
@@ -105,47 +99,38 @@ _TIMEOUT = 10.0
 _ATTEMPTS = 4
 
 
-class _Settings(NamedTuple):
-    """session: the name of the [sso-session], None for the older form, whose token cannot be renewed."""
-
-    session: str | None
-    start_url: str
-    region: str
-    role: str
-    account: str
-
-
 class Sso(Provider):
     """The profile's role, by the token in the AWS CLI's cache, which is renewed before it ends if it can be."""
 
     name = "sso"
 
-    def __init__(self, sources: Sources, profile: str) -> None:
-        super().__init__(sources, profile)
-        self._advice = f"log in by: aws sso login --profile {profile}"
+    @property
+    def _advice(self) -> str:
+        return f"log in by: aws sso login --profile {self._profile}"
 
     def fetch(self) -> Credentials:
-        from ..protocol.operations.metadata import GetRoleCredentials
+        from ..protocol.operations.identity import get_role_credentials
 
         settings = self._settings()
-        request = GetRoleCredentials(settings.account, settings.role, self._access_token(settings))
+        role, account = settings["sso_role_name"], settings["sso_account_id"]
+        request = get_role_credentials(account, role, self._access_token(settings))
         try:
-            with self._client("portal.sso", settings.region) as client:
+            with self._client("portal.sso", settings["sso_region"]) as client:
                 credentials = client.call(request)
         except ServiceError as error:
-            if error.status == 401:
-                raise CredentialsError(
-                    f"IAM Identity Center takes the login for no longer valid; {self._advice}"
-                ) from error
-            raise
-        return replace(credentials, source=f"{self.name}: {settings.role} in {settings.account}")
+            if error.status != 401:
+                raise
+            raise CredentialsError(
+                f"IAM Identity Center takes the login for no longer valid; {self._advice}"
+            ) from error
+        return replace(credentials, source=f"{self.name}: {role} in {account}")
 
-    def _settings(self) -> _Settings:
+    def _settings(self) -> dict[str, str]:
+        """What is needed, and sso_session, which is "" in the older form, whose token cannot be renewed."""
         profile = self._sources.profiles.get(self._profile)
         if "sso_role_name" not in profile and "sso_account_id" not in profile:
             raise Passed(f"profile {self._profile!r} has no sso_role_name")
-        values = {key: profile.text(key) for key in _NEEDED}
-        session = profile.text("sso_session")
+        session, merged = profile.text("sso_session") or "", profile
         if session:
             section = self._sources.profiles.section("sso-session", session)
             for key in section:
@@ -154,16 +139,18 @@ class Sso(Provider):
                     raise ConfigError(
                         f"{key} is {mine!r} in profile {self._profile!r} but {theirs!r} in its sso-session"
                     )
-                values[key] = theirs
-        missing = [key for key in _NEEDED if not values[key]]
+            merged = section.over(profile)
+        values = {key: merged.text(key) or "" for key in _NEEDED}
+        missing = [key for key, value in values.items() if not value]
         if missing:
             raise ConfigError(f"profile {self._profile!r} uses SSO but lacks {', '.join(missing)}")
-        url, region, role, account = (values[key] or "" for key in _NEEDED)
-        return _Settings(session, url, region, role, account)
+        return {**values, "sso_session": session}
 
-    def _access_token(self, settings: _Settings) -> str:
-
-        path = self._cache_path(settings)
+    def _access_token(self, settings: dict[str, str]) -> str:
+        session = settings["sso_session"]
+        # The file's name is the AWS CLI's choice; nothing is kept secret by this hash.
+        name = hashlib.sha1((session or settings["sso_start_url"]).encode(), usedforsecurity=False).hexdigest()
+        path = expanded(f"~/.aws/sso/cache/{name}.json", self._sources.environ)
         content = read_token(path, self._advice)
         token = content.get("accessToken")
         try:
@@ -172,20 +159,15 @@ class Sso(Provider):
             token = None
         if not token or not isinstance(token, str):
             raise CredentialsError(f"{path} is no login; {self._advice}")
-        if settings.session and left < _RENEW_BEFORE:
-            token, left = self._renewed(settings, path, content) or (token, left)
+        if session and left < _RENEW_BEFORE:
+            token, left = self._renewed(settings["sso_region"], path, content) or (token, left)
         if left <= 0:
             raise CredentialsError(f"the login has ended; {self._advice}")
         return token
 
-    def _cache_path(self, settings: _Settings) -> str:
-        # The file's name is the AWS CLI's choice; nothing is kept secret by this hash.
-        name = hashlib.sha1((settings.session or settings.start_url).encode(), usedforsecurity=False).hexdigest()
-        return expanded(f"~/.aws/sso/cache/{name}.json", self._sources.environ)
-
-    def _renewed(self, settings: _Settings, path: str, content: dict[str, Any]) -> tuple[str, float] | None:
+    def _renewed(self, region: str, path: str, content: dict[str, Any]) -> tuple[str, float] | None:
         """A new access token and its seconds, also written to the cache; None if it cannot be had."""
-        from ..protocol.operations.metadata import CreateToken
+        from ..protocol.operations.identity import create_token
 
         try:
             if moment(content, "registrationExpiresAt") <= self._sources.clock():
@@ -193,8 +175,8 @@ class Sso(Provider):
             fields = [content.get(name) for name in ("clientId", "clientSecret", "refreshToken")]
             if not all(fields):
                 raise ValueError("there is no refresh token")
-            with self._client("oidc", settings.region) as client:
-                fresh = client.call(CreateToken(*map(str, fields)))
+            with self._client("oidc", region) as client:
+                fresh = client.call(create_token(*map(str, fields)))
         except (ValueError, S3Error) as error:
             _log.warning("the SSO login of profile %s was not renewed: %s", self._profile, error)
             return None
@@ -210,4 +192,4 @@ class Sso(Provider):
 
     def _client(self, service: str, region: str) -> Client:
         origin = Origin("https", f"{service}.{region}.{partition_of(region).dns_suffix}", 443)
-        return self._sources.unsigned(Fixed(Location(origin, "", region, "")), _TIMEOUT, _ATTEMPTS, outside=True)
+        return self._sources.unsigned(origin, "", _TIMEOUT, _ATTEMPTS, outside=True)

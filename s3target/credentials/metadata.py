@@ -1,7 +1,7 @@
 """Keys from a metadata service: of the container (ECS, EKS Pod Identity), or of the role of an EC2 instance.
 
-An instance is asked by version 2, or 1 where 2 cannot be had. Off AWS nobody answers there, which costs the timeout, so
-"nobody there" is remembered for a minute.
+An instance is asked by version 2, or 1 where 2 cannot be had. Off AWS nobody answers, which costs the timeout, so that
+is remembered for a minute.
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html,
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html,
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
@@ -10,27 +10,24 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import BadResponse, ConfigError, NoCredentials, ServiceError, TimedOut, TransportError
 from ..logs import getLogger
-from ..protocol.endpoint import Location
-from ..protocol.identity import Credentials
-from ..protocol.messages import Origin, Query
-from ..protocol.operations.base import Fixed
+from ..protocol.messages import Credentials, Origin, Query
 from ..value import replace
 from .profiles import boolean, read_text
-from .provider import Passed, Provider, Sources
+from .provider import Passed, Provider
 
 if TYPE_CHECKING:
     from ..client import Client
-    from ..protocol.operations.metadata import ContainerCredentials
+    from ..protocol.operations.identity import Question
 
 
 _ECS = "169.254.170.2"
 _ALLOWED = (_ECS, "169.254.170.23", "fd00:ec2::23", "localhost")
 _RELATIVE, _FULL = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+_AUTHORIZATION = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 _TIMEOUT = 2.0
 _ATTEMPTS = 3
 
@@ -42,30 +39,29 @@ class Container(Provider):
 
     def fetch(self) -> Credentials:
         origin, request = self._request()
-        with self._sources.unsigned(Fixed(Location(origin, "", "", "")), _TIMEOUT, _ATTEMPTS) as client:
-            return client.call(request)
+        with self._sources.unsigned(origin, "", _TIMEOUT, _ATTEMPTS) as client:
+            return replace(client.call(request), source=self.name)
 
-    def _request(self) -> tuple[Origin, ContainerCredentials]:
-        from ..protocol.operations.metadata import ContainerCredentials
+    def _request(self) -> tuple[Origin, Question[Credentials]]:
+        from ..protocol.operations.identity import container_credentials
 
         relative, full = self._sources.environ.get(_RELATIVE), self._sources.environ.get(_FULL)
-        if relative:
-            if not relative.startswith("/"):
-                raise ConfigError(f"{_RELATIVE} is {relative!r}; it must begin with a slash")
-            origin, path, query = _parse(f"http://{_ECS}{relative}", _RELATIVE)
-        elif full:
-            origin, path, query = _parse(full, _FULL)
-        else:
+        if not relative and not full:
             raise Passed(f"neither {_RELATIVE} nor {_FULL} is set")
-        return origin, ContainerCredentials(path, query, self._authorization())
+        if relative and not relative.startswith("/"):
+            raise ConfigError(f"{_RELATIVE} is {relative!r}; it must begin with a slash")
+        url, variable = (f"http://{_ECS}{relative}", _RELATIVE) if relative else (full or "", _FULL)
+        origin, path, query = _parse(url, variable)
+        return origin, container_credentials(path, query, self._authorization())
 
     def _authorization(self) -> str | None:
         environ = self._sources.environ
-        path = environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
-        token = read_text(path) if path else environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+        path = environ.get(f"{_AUTHORIZATION}_FILE")
+        token = read_text(path) if path else environ.get(_AUTHORIZATION)
         if token and ("\r" in token or "\n" in token):
-            place = path or "AWS_CONTAINER_AUTHORIZATION_TOKEN"
-            raise ConfigError(f"the token in {place} has a line break, so it cannot be sent; take it out")
+            raise ConfigError(
+                f"the token in {path or _AUTHORIZATION} has a line break, so it cannot be sent; take it out"
+            )
         return token or None
 
 
@@ -107,20 +103,12 @@ ABSENCE = 60.0
 _SOON = 900.0
 
 
-def _jitter() -> float:
-    return 120.0 + int.from_bytes(os.urandom(2), "big") / 65536 * 480.0
-
-
 class Instance(Provider):
-    """The instance metadata service. jitter: seconds, 120 to 600, by which the machines of a fleet differ."""
+    """The instance metadata service."""
 
     name = "iam-role"
     _absent_until = 0.0
     _found = False
-
-    def __init__(self, sources: Sources, jitter: Callable[[], float] = _jitter) -> None:
-        super().__init__(sources)
-        self._jitter = jitter
 
     def fetch(self) -> Credentials:
         if boolean(self._sources.environ.get("AWS_EC2_METADATA_DISABLED")):
@@ -131,67 +119,63 @@ class Instance(Provider):
         try:
             credentials = self._ask()
         except (TransportError, ServiceError, NoCredentials) as error:
-            raise self._absent(error) from None
+            # Once it has been there it is there: what fails now is a renewal, which is to be tried again soon.
+            if not self._found:
+                self._absent_until = self._sources.clock() + ABSENCE
+            raise Passed(f"no keys from the instance metadata service: {error}") from None
         self._found = True
         return self._stretched(credentials)
 
-    def _absent(self, error: Exception) -> Passed:
-        # Once it has been there it is there: what fails now is a renewal, which is to be tried again soon.
-        if not self._found:
-            self._absent_until = self._sources.clock() + ABSENCE
-        return Passed(f"no keys from the instance metadata service: {error}")
-
     def _ask(self) -> Credentials:
-        from ..protocol.operations.metadata import InstanceCredentials, InstanceRole
+        from ..protocol.operations.identity import instance_credentials, instance_role
 
-        timeout = self._sources.number("AWS_METADATA_SERVICE_TIMEOUT", "metadata_service_timeout", 1.0)
-        attempts = self._sources.number("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "metadata_service_num_attempts", 1)
-        with self._sources.unsigned(self._endpoint(), timeout, max(1, int(attempts))) as client:
+        timeout = self._sources.number("metadata_service_timeout", 1.0)
+        attempts = self._sources.number("metadata_service_num_attempts", 1)
+        with self._sources.unsigned(*self._endpoint(), timeout, max(1, int(attempts))) as client:
             token = self._token(client)
-            role = client.call(InstanceRole(token))
-            credentials = client.call(InstanceCredentials(role, token))
+            role = client.call(instance_role(token))
+            credentials = client.call(instance_credentials(role, token))
         return replace(credentials, source=f"{self.name}: {role}")
 
     def _token(self, client: Client) -> str | None:
-        """None: use version 1, which is refused with Passed if it is turned off."""
-        from ..protocol.operations.metadata import InstanceToken
+        """None: use version 1. NoCredentials if that is turned off."""
+        from ..protocol.operations.identity import instance_token
 
         try:
-            return client.call(InstanceToken())
-        except TransportError as error:
+            return client.call(instance_token())
+        except (TimedOut, BadResponse, ServiceError) as error:
             # In a container the answer may not get through, since it may travel one hop only: silence means version 1.
-            if not isinstance(error, (TimedOut, BadResponse)):
-                raise
-            reason: Exception = error
-        except ServiceError as error:
             if error.status == 400:
                 raise
             reason = error
-        if self._sources.flag("AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled"):
-            raise self._absent(NoCredentials(f"version 1 is disabled, and version 2 gave no token: {reason}"))
+        if self._sources.flag("ec2_metadata_v1_disabled"):
+            raise NoCredentials(f"version 1 is disabled, and version 2 gave no token: {reason}")
         _log.debug("instance metadata version 2 gave no token (%s); using version 1", reason)
         return None
 
-    def _endpoint(self) -> Fixed:
+    def _endpoint(self) -> tuple[Origin, str]:
         from ..protocol.partitions import parse_url
 
-        url = self._sources.setting("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint")
+        url = self._sources.setting("ec2_metadata_service_endpoint")
         if not url:
             url = "http://[fd00:ec2::254]/" if self._over_ipv6() else "http://169.254.169.254/"
-        origin, prefix = parse_url(url)
-        return Fixed(Location(origin, prefix, "", ""))
+        return parse_url(url)
 
     def _over_ipv6(self) -> bool:
-        mode = self._sources.setting("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ec2_metadata_service_endpoint_mode")
+        mode = self._sources.setting("ec2_metadata_service_endpoint_mode")
         if mode is None:
-            return self._sources.flag("AWS_IMDS_USE_IPV6", "imds_use_ipv6")
+            return self._sources.flag("imds_use_ipv6")
         if mode.lower() not in ("ipv4", "ipv6"):
             raise ConfigError(f'AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE is {mode!r}; use "ipv4" or "ipv6"')
         return mode.lower() == "ipv6"
 
+    def jitter(self) -> float:
+        """Seconds, 120 to 600, by which the machines of a fleet differ."""
+        return 120.0 + int.from_bytes(os.urandom(2), "big") / 65536 * 480.0
+
     def _stretched(self, credentials: Credentials) -> Credentials:
         """Keys that end soon, or have ended, get time: AWS keeps such keys alive while the service has no new ones."""
-        now, soon = self._sources.clock(), _SOON + self._jitter()
+        now, soon = self._sources.clock(), _SOON + self.jitter()
         if credentials.expires_at is None or credentials.expires_at - now >= soon:
             return credentials
         _log.warning("instance metadata has keys that end soon; using them on, and asking again in some minutes")

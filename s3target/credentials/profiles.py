@@ -1,16 +1,16 @@
 """The AWS configuration and credentials files: profiles, and the sections that profiles refer to.
 
-The grammar is that of botocore: RawConfigParser's, with blocks nested one level deep. Errors name the file and the line
-but never quote it: it may hold a secret. Nothing is read before it is asked for, and then once, until refresh() finds
-that a file is another by now. A profile of the credentials file lies over the one of the same name in the configuration
-file, key by key. https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+The grammar is that of botocore: RawConfigParser's, with blocks nested one level deep. Errors name file and line but
+never quote it: it may hold a secret. A file is read when it is first asked for, and again if refresh() finds that it is
+another by now. A profile of the credentials file lies over the one of the configuration file, key by key.
+https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
@@ -55,7 +55,7 @@ def read_text(path: str) -> str:
 
 
 def _place(error: configparser.Error) -> str:
-    """What is wrong and where, without the text of the line."""
+    """Without the text of the line."""
     import configparser
 
     if isinstance(error, configparser.DuplicateOptionError):
@@ -85,21 +85,12 @@ Stamp = tuple[tuple[int, int, int] | None, ...]
 """What tells one version of the files from another: inode, size, time of change in nanoseconds; None for no file."""
 
 
-class Profile(Mapping[str, Value]):
+class Profile(dict[str, Value]):
     """The keys of one profile or section; source(key) says where each came from. Its repr shows no values."""
 
     def __init__(self, name: str, values: Mapping[str, Value], origins: Mapping[str, str]) -> None:
-        self.name = name
-        self._values, self._origins = values, origins
-
-    def __getitem__(self, key: str) -> Value:
-        return self._values[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+        super().__init__(values)
+        self.name, self._origins = name, origins
 
     def source(self, key: str) -> str:
         """File and section of the key, such as "/home/a/.aws/config [profile b]"; "" for one that is not there."""
@@ -107,23 +98,23 @@ class Profile(Mapping[str, Value]):
 
     def text(self, key: str) -> str | None:
         """The value; None if there is none or it is empty. ConfigError for a nested block."""
-        value = self._values.get(key)
+        value = self.get(key)
         if isinstance(value, Mapping):
             raise ConfigError(f"{self.source(key)}: {key} is a block of lines where one value belongs")
         return value or None
 
     def block(self, key: str) -> Mapping[str, str]:
         """The nested block, empty if there is none. ConfigError for a plain value."""
-        value = self._values.get(key) or {}
+        value = self.get(key) or {}
         if isinstance(value, str):
             raise ConfigError(f"{self.source(key)}: {key} must be a block of indented lines name = value")
         return value
 
     def over(self, lower: Profile) -> Profile:
-        return Profile(self.name, {**lower._values, **self._values}, {**lower._origins, **self._origins})
+        return Profile(self.name, {**lower, **self}, {**lower._origins, **self._origins})
 
     def __repr__(self) -> str:
-        return f"<Profile {self.name!r}: {', '.join(self._values)}>"
+        return f"<Profile {self.name!r}: {', '.join(self)}>"
 
 
 _Found = dict[tuple[str, str], Profile]
@@ -139,33 +130,26 @@ class _Parsed(NamedTuple):
 
 
 class Profiles:
-    """Use load(). chosen: the name of the profile in use. config_path, credentials_path: where the files are.
+    """Both files. Use load(). A pickle holds the paths and none of the values."""
 
-    Its pickle holds the paths and none of the values.
-    """
-
-    def __init__(self, config_path: str, credentials_path: str, chosen: str = "default") -> None:
+    def __init__(self, config_path: str, credentials_path: str) -> None:
         self.config_path, self.credentials_path = config_path, credentials_path
-        self.chosen = chosen
         self._parsed: _Parsed | None = None
 
     @classmethod
-    def load(cls, environ: Mapping[str, str], explicit: str | None = None) -> Profiles:
-        """The files that environ names. explicit: a profile that was named in code."""
-        # botocore looks at AWS_DEFAULT_PROFILE first, though all other SDKs know AWS_PROFILE alone.
-        chosen = explicit or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or "default"
+    def load(cls, environ: Mapping[str, str]) -> Profiles:
+        """The files that environ names."""
         return cls(
             expanded(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ),
             expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ),
-            chosen,
         )
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(name for kind, name in self._read().merged if kind == "profile")
+        return tuple(name for _, name in self._read().merged)
 
     def get(self, name: str) -> Profile:
-        """The profile. ConfigError if it is in neither file; "default" is then an empty one."""
+        """ConfigError for a profile in neither file; "default" is then an empty one."""
         found = self._read().merged.get(("profile", name))
         if found is None and name != "default":
             raise ConfigError(
@@ -175,7 +159,7 @@ class Profiles:
         return found or Profile(name, {}, {})
 
     def section(self, kind: str, name: str) -> Profile:
-        """[kind name] of the configuration file, kind being "services" or "sso-session". ConfigError without it."""
+        """[kind name] of the configuration file, such as [services x]. ConfigError without it."""
         found = self._read().config.get((kind, name))
         if found is None:
             raise ConfigError(f"there is no section [{kind} {name}] in {self.config_path}; add it")
@@ -204,8 +188,8 @@ class Profiles:
         parsed = self._parsed
         if parsed is None:
             stamp = self.stamp()
-            config = _config_profiles(self.config_path) if stamp[0] else {}
-            credentials = _credentials_profiles(self.credentials_path) if stamp[1] else {}
+            config = _sections_of(self.config_path, stamp[0], _parse_header)
+            credentials = _sections_of(self.credentials_path, stamp[1], lambda name: ("profile", name))
             merged = {key: found for key, found in config.items() if key[0] == "profile"}
             for key, found in credentials.items():
                 merged[key] = found.over(merged[key]) if key in merged else found
@@ -216,7 +200,7 @@ class Profiles:
         return {**self.__dict__, "_parsed": None}
 
     def __repr__(self) -> str:
-        return f"Profiles({self.config_path!r}, {self.credentials_path!r}, {self.chosen!r})"
+        return f"Profiles({self.config_path!r}, {self.credentials_path!r})"
 
 
 def expanded(path: str, environ: Mapping[str, str]) -> str:
@@ -243,15 +227,6 @@ def stamp_of(path: str) -> tuple[int, int, int] | None:
     return state.st_ino, state.st_size, state.st_mtime_ns
 
 
-def _config_profiles(path: str) -> _Found:
-    found: _Found = {}
-    for header, values in _sections(path).items():
-        key = _parse_header(header)
-        if key:
-            found[key] = _profile(key[1], path, header, values)
-    return found
-
-
 def _parse_header(header: str) -> tuple[str, str] | None:
     """Kind and name of a section of the configuration file; None for one that means nothing to us."""
     if header == "default":
@@ -267,14 +242,12 @@ def _parse_header(header: str) -> tuple[str, str] | None:
     return (kind, name) if kind in ("profile", "sso-session", "services") else None
 
 
-def _credentials_profiles(path: str) -> _Found:
-    return {("profile", name): _profile(name, path, name, values) for name, values in _sections(path).items()}
+def _sections_of(path: str, stamp: object, key_of: Callable[[str], tuple[str, str] | None]) -> _Found:
+    """The file's sections that have a key. A device such as /dev/null is a usual way to say "no file"."""
+    sections = read_sections(path) if stamp and path != os.devnull else {}
+    keys = ((key_of(header), header, values) for header, values in sections.items())
+    return {key: section_profile(key[1], path, header, values) for key, header, values in keys if key}
 
 
-def _sections(path: str) -> Sections:
-    # A device such as /dev/null is a usual way to say "no file".
-    return read_sections(path) if path != os.devnull else {}
-
-
-def _profile(name: str, path: str, header: str, values: Mapping[str, Value]) -> Profile:
+def section_profile(name: str, path: str, header: str, values: Mapping[str, Value]) -> Profile:
     return Profile(name, values, dict.fromkeys(values, f"{path} [{header}]"))

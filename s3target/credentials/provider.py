@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, CredentialsError, RefreshFailed, S3Error
-from ..protocol.identity import Credentials
+from ..protocol.messages import Credentials, Origin
 from ..value import dataclass, field, replace
 from .profiles import Profiles, boolean
 
@@ -32,13 +32,12 @@ class CannotRenew(CredentialsError):
 class Sources:
     """profile_name: a profile that was named in code; None if the environment or nobody chose it.
 
-    sts: makes a client for STS that signs with the given keys. http: makes an unsigned client for a metadata service or
-    SSO, from its address and a timeout in seconds, without any proxy. Each such client is closed after use, so it must
-    not share its connections. clock: seconds since 1970. ask: asks a person for an MFA code; None: on the terminal.
-    outside: as http, for a service on the internet, so by the configured proxies and certificates; None: http.
+    sts: makes a client for STS that signs with the given keys. http: makes an unsigned client for a metadata service,
+    from its address and a timeout in seconds, without any proxy. outside: the same for a service on the internet, by
+    the configured proxies and certificates; None: http. Each client is closed after use, so it must not share its
+    connections. clock: seconds since 1970.
 
-    A pickle of it has no secrets if environ is os.environ, whose place the other process's own takes. It can be made if
-    sts, http, clock, ask and outside can be pickled.
+    A pickle has no secrets if environ is os.environ, whose place the other process's own takes.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -47,49 +46,48 @@ class Sources:
     sts: Callable[[CredentialProvider], Client]
     http: Callable[[Locator, float], Client]
     clock: Callable[[], float] = time.time
-    ask: Callable[[str], str] | None = None
     outside: Callable[[Locator, float], Client] | None = None
 
     @property
     def chosen(self) -> str:
         """The name of the profile in use."""
-        return self.profiles.chosen if self.profile_name is None else self.profile_name
+        # botocore looks at AWS_DEFAULT_PROFILE first, though all other SDKs know AWS_PROFILE alone.
+        named = self.profile_name or self.environ.get("AWS_DEFAULT_PROFILE") or self.environ.get("AWS_PROFILE")
+        return named or "default"
 
-    def setting(self, variable: str, key: str, profile: str | None = None) -> str | None:
-        """The environment's value, or the profile's (the chosen one's). An empty one counts as none."""
-        given = self.environ.get(variable)
-        return given or self.profiles.get(self.chosen if profile is None else profile).text(key)
+    def setting(self, key: str) -> str | None:
+        """The environment's AWS_KEY, or the key of the profile in use. An empty one counts as none."""
+        return self.environ.get(f"AWS_{key.upper()}") or self.profiles.get(self.chosen).text(key)
 
-    def number(self, variable: str, key: str, default: float) -> float:
+    def number(self, key: str, default: float) -> float:
         """A setting that is a number above 0. ConfigError if it is none."""
-        text = self.setting(variable, key)
+        text = self.setting(key)
         try:
             value = default if text is None else float(text)
         except ValueError:
             value = 0.0
         if not 0 < value < float("inf"):
-            raise ConfigError(f"{variable} (or {key} of the profile) must be a number above 0, not {text!r}")
+            raise ConfigError(f"AWS_{key.upper()} (or {key} of the profile) must be a number above 0, not {text!r}")
         return value
 
-    def flag(self, variable: str, key: str) -> bool:
-        return boolean(self.setting(variable, key))
+    def flag(self, key: str) -> bool:
+        return boolean(self.setting(key))
 
-    def unsigned(self, locator: Locator, timeout: float, attempts: int, outside: bool = False) -> Client:
-        """A client as of http() or outside(), that sends each request at most `attempts` times."""
-        client = (self.outside if outside and self.outside else self.http)(locator, timeout)
+    def unsigned(self, origin: Origin, prefix: str, timeout: float, attempts: int, outside: bool = False) -> Client:
+        """A client by http() or outside() that sends each request at most `attempts` times. prefix: of the path."""
+        from ..protocol.endpoint import Location
+        from ..protocol.operations.base import Fixed
+
+        make = self.outside if outside and self.outside else self.http
+        client = make(Fixed(Location(origin, prefix, "", "")), timeout)
         client.policy = replace(client.policy, max_attempts=attempts)
         return client
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
-        if self.environ is os.environ:
-            state["environ"] = None
-        return state
+        return {**self.__dict__, "environ": None if self.environ is os.environ else self.environ}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        if state["environ"] is None:
-            state = {**state, "environ": os.environ}
-        self.__dict__.update(state)
+        self.__dict__.update({**state, "environ": os.environ if state["environ"] is None else state["environ"]})
 
 
 class Provider:
@@ -101,7 +99,7 @@ class Provider:
         self._sources, self._profile = sources, profile
 
     def fetch(self) -> Credentials:
-        """Keys, asked for anew each time. Passed if it is not configured; CredentialsError, ConfigError if it fails."""
+        """Keys, asked for anew each time. Passed if it is not configured; other errors if it fails."""
         raise NotImplementedError
 
     def changed(self) -> bool:
@@ -112,34 +110,28 @@ class Provider:
 class Static:
     """Keys that were given, for good."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials | None) -> None:
         self._credentials = credentials
 
-    def get(self) -> Credentials:
+    def get(self) -> Credentials | None:
         return self._credentials
 
     def invalidate(self, credentials: Credentials, certain: bool) -> bool:
         return False
 
     def __repr__(self) -> str:
-        return f"Static({self._credentials!r})"
+        return f"{type(self).__name__}({self._credentials or ''})"
 
 
-class Anonymous:
+class Anonymous(Static):
     """No keys: requests go unsigned. Only ever because somebody asked for it."""
 
-    def get(self) -> None:
-        return None
-
-    def invalidate(self, credentials: Credentials, certain: bool) -> bool:
-        return False
-
-    def __repr__(self) -> str:
-        return "Anonymous()"
+    def __init__(self) -> None:
+        super().__init__(None)
 
 
 def failure(name: str, error: Exception) -> S3Error:
-    """error as what get() may raise: those that say what to do as they are, others as RefreshFailed with the name."""
+    """What get() may raise: an error that says what to do as it is, others as RefreshFailed with the name."""
     if isinstance(error, (CredentialsError, ConfigError)):
         return error
     if isinstance(error, Passed):

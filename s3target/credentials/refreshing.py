@@ -1,61 +1,62 @@
-"""The one cache of credentials. It renews them before they end, and nobody waits who need not.
+"""Refreshing, the one cache of credentials: it renews them before they end, and nobody waits who need not. Chain, one
+over many providers.
 
 Keys that do not expire are kept for good. Others have two windows before their end. In the advisory one a single
-thread tries to renew them while all others go on with what they have, and a failure is logged and nothing more. In the
-mandatory one everybody waits for the renewal, and its failure is everybody's. Of keys that live less than twice the
-advisory window both windows shrink in proportion: a session of 15 minutes is renewed when 7.5 are left and must be
-when 5 are left, one of 2 seconds after the first second. So keys are never fetched for each call, however short-lived.
+thread tries to renew them while all others go on with what they have, and a failure is only logged. In the mandatory
+one everybody waits for the renewal, and its failure is everybody's. Of keys that live less than twice the advisory
+window both shrink in proportion: a session of 15 minutes is renewed when 7.5 are left and must be when 5 are left. So
+keys are never fetched for each call, however short-lived.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import RefreshFailed, S3Error
+from ..errors import NoCredentials, RefreshFailed, S3Error
 from ..logs import getLogger
-from ..protocol.identity import Credentials
+from ..protocol.messages import Credentials
 from ..transport.fork import renew_in_children
-from .provider import CannotRenew, failure
+from .provider import CannotRenew, Passed, Provider, failure
 
 _log = getLogger("s3target.credentials")
+
+ADVISORY, MANDATORY = 900.0, 600.0
+"""The windows: seconds before the end."""
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at whether the source of the keys, a file for instance, is another by now."""
 
 SUSPICION_AFTER = 60.0
-"""Seconds for which new keys are above suspicion: a refusal that may have any reason costs one fetch in that time.
-Half the life of keys that live for less than twice that."""
+"""Seconds for which new keys are above suspicion, but half their life at most: a refusal that may have any reason costs
+one fetch in that time."""
 
-_PAUSES_PER_WINDOW = 60
 _FOREVER = float("inf")
 
 
 class _Held:
-    """Keys in the cache, replaced as a whole. Only look_at moves: when the next thread has something to look after."""
+    """Keys in the cache, replaced as a whole. look_at: when the next thread has something to look after."""
 
     __slots__ = ("advisory_at", "credentials", "fetched_at", "look_at", "mandatory_at", "pause", "trusted_for")
 
-    def __init__(self, credentials: Credentials, now: float, advisory: float, mandatory: float) -> None:
-        self.credentials = credentials
-        self.fetched_at = now
-        end = credentials.expires_at
-        scale = 1.0 if end is None else min(1.0, (end - now) / (2 * advisory)) if advisory > 0 else 0.0
-        self.advisory_at = _FOREVER if end is None else end - advisory * scale
-        self.mandatory_at = _FOREVER if end is None else end - mandatory * scale
-        self.pause = LOOK_EVERY if end is None else advisory * scale / _PAUSES_PER_WINDOW
-        self.look_at = self.advisory_at
-        self.trusted_for = SUSPICION_AFTER if end is None else min(SUSPICION_AFTER, (end - now) / 2)
+    def __init__(self, credentials: Credentials, now: float) -> None:
+        self.credentials, self.fetched_at = credentials, now
+        end = _FOREVER if credentials.expires_at is None else credentials.expires_at
+        scale = min(1.0, (end - now) / (2 * ADVISORY))
+        self.look_at = self.advisory_at = end - ADVISORY * scale
+        self.mandatory_at = end - MANDATORY * scale
+        self.pause = LOOK_EVERY if end == _FOREVER else ADVISORY * scale / 60
+        self.trusted_for = min(SUSPICION_AFTER, (end - now) / 2)
 
 
 class Refreshing:
     """A CredentialProvider over fetch(), which is called by one thread at a time and only when it has to be.
 
-    name: for messages. clock: seconds since 1970. advisory, mandatory: the windows, in seconds before the end.
-    changed: see Provider.changed(); asked every few seconds, and when the store refuses the keys.
-    Forked children get a lock of their own. A pickle holds neither keys nor lock, and can be made if fetch can.
+    name: for messages. clock: seconds since 1970. changed: see Provider.changed(); asked every few seconds, and when
+    the store refuses the keys.
+    A pickle holds neither keys nor lock, and can be made if fetch can.
     """
 
     def __init__(
@@ -64,12 +65,9 @@ class Refreshing:
         name: str,
         *,
         clock: Callable[[], float] = time.time,
-        advisory: float = 900.0,
-        mandatory: float = 600.0,
         changed: Callable[[], bool] | None = None,
     ) -> None:
-        self._fetch, self._name, self._changed = fetch, name, changed
-        self._clock, self._windows = clock, (advisory, mandatory)
+        self._fetch, self._name, self._clock, self._changed = fetch, name, clock, changed
         self._start()
 
     def _start(self) -> None:
@@ -164,33 +162,29 @@ class Refreshing:
         """New keys, published whole. The lock is held."""
         try:
             credentials = self._fetch()
-            now = self._clock()
-            self._check(credentials, now)
+            now, end = self._clock(), credentials.expires_at
+            if end is not None and end <= now:
+                raise RefreshFailed(f"{self._name} gave credentials that ended {now - end:.0f} s ago")
         except Exception as error:
             told = failure(self._name, error)
             self._failed, self._failures = (type(told), str(told)), self._failures + 1
             if told is error:
                 raise
             raise told from error
-        held = _Held(credentials, now, *self._windows)
+        held = _Held(credentials, now)
         if self._changed is not None:
             held.look_at = min(now + LOOK_EVERY, held.advisory_at)
         self._held = held
         _log.debug("%s: new credentials, access key id %s", self._name, credentials.access_key_id)
         return credentials
 
-    def _check(self, credentials: Credentials, now: float) -> None:
-        end = credentials.expires_at
-        if end is not None and end <= now:
-            raise RefreshFailed(f"{self._name} gave credentials that ended {now - end:.0f} s ago")
-
     def renew(self) -> None:
         """For a forked child; see transport.fork."""
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("_fetch", "_name", "_changed", "_clock", "_windows")
-        return {name: self.__dict__[name] for name in kept}
+        own = ("_held", "_failures", "_failed", "_lock")
+        return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -198,6 +192,45 @@ class Refreshing:
 
     def __repr__(self) -> str:
         return f"Refreshing({self._name!r})"
+
+
+class Chain(Refreshing):
+    """Asks each of `providers` until one has keys; that one alone is asked from then on.
+
+    what: whose credentials these are, for messages. get() raises NoCredentials, which lists every provider and why it
+    passed, or the error of a provider that failed.
+    """
+
+    def __init__(
+        self, providers: Sequence[Provider], what: str = "credentials", *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._providers, self._what = tuple(providers), what
+        self._winner: Provider | None = None
+        super().__init__(self._first, what, clock=clock, changed=self._winner_changed)
+
+    def _first(self) -> Credentials:
+        passed = []
+        for provider in self._providers if self._winner is None else (self._winner,):
+            self._name = provider.name
+            try:
+                credentials = provider.fetch()
+            except Passed as reason:
+                if self._winner is not None:
+                    raise
+                passed.append(f"\n  {provider.name}: {reason}")
+            else:
+                self._winner = provider
+                return credentials
+        raise NoCredentials(f"no {self._what} found; tried in this order:{''.join(passed)}")
+
+    def _winner_changed(self) -> bool:
+        return self._winner is not None and self._winner.changed()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_winner": None}
+
+    def __repr__(self) -> str:
+        return f"Chain({', '.join(provider.name for provider in self._providers)})"
 
 
 def _same(one: Credentials, other: Credentials) -> bool:

@@ -1,5 +1,7 @@
 """Roles over other keys: AssumeRole, given or as profiles say, and by a web token in a file, as on EKS (IRSA).
 
+default_chain(): all providers, in the order that boto3's users know.
+https://docs.aws.amazon.com/boto3/latest/guide/credentials.html#configuring-credentials,
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html,
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
 """
@@ -7,22 +9,20 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, CredentialsError, RefreshFailed, ServiceError, TransportError
 from ..logs import getLogger
-from ..protocol.identity import Credentials
+from ..protocol.messages import Credentials
 from ..value import replace
-from .chain import Chain, profile_bound
 from .profiles import Profile, read_text
 from .provider import Anonymous, CannotRenew, Passed, Provider, Sources
-from .refreshing import Refreshing
+from .refreshing import Chain, Refreshing
 
 if TYPE_CHECKING:
     from ..client import Client, CredentialProvider
-    from ..protocol.operations.sts import AssumeRole, AssumeRoleWithWebIdentity
-
+    from ..protocol.operations.identity import AssumeRole, AssumeRoleWithWebIdentity
 
 StsFactory = Callable[["CredentialProvider"], "Client"]
 
@@ -30,22 +30,16 @@ StsFactory = Callable[["CredentialProvider"], "Client"]
 class RoleFetch:
     """Calls AssumeRole each time it is called itself, signed with what the base then gives.
 
-    ask: how to ask for an MFA code; None asks on the terminal, but only the first time: a job that has been running for
-    hours must not stop and wait for a person whom nobody expects to be there.
+    An MFA code is asked for on the terminal, but only the first time: a job that has been running for hours must not
+    stop and wait for a person whom nobody expects to be there.
     """
 
-    def __init__(
-        self,
-        sts: StsFactory,
-        base: CredentialProvider,
-        request: AssumeRole,
-        ask: Callable[[str], str] | None = None,
-    ) -> None:
-        self._sts, self._base, self._request, self._ask = sts, base, request, ask
+    def __init__(self, sts: StsFactory, base: CredentialProvider, request: AssumeRole) -> None:
+        self._sts, self._base, self._request = sts, base, request
         self._asked = False
 
     def __call__(self) -> Credentials:
-        request = self._with_code() if self._request.mfa_serial and not self._request.mfa_code else self._request
+        request = self._with_code() if self._request.mfa_serial else self._request
         try:
             with self._sts(self._base) as client:
                 credentials = client.call(request)
@@ -55,29 +49,21 @@ class RoleFetch:
 
     def _with_code(self) -> AssumeRole:
         serial = self._request.mfa_serial
-        if self._ask is None and self._asked:
+        if self._asked:
             raise CannotRenew(
                 f"the session of {self._request.role_arn} needs an MFA code of {serial} again, and nobody is asked for"
                 " one in the middle of a job; give it a longer duration_seconds"
             )
-        code = (self._ask or ask_on_terminal)(f"MFA code of {serial}: ").strip()
+        code = ask_on_terminal(f"MFA code of {serial}: ").strip()
         self._asked = True
         return replace(self._request, mfa_code=code)
 
 
 def assume_role(
-    sources: Sources | StsFactory,
-    base: CredentialProvider,
-    request: AssumeRole,
-    *,
-    clock: Callable[[], float] = time.time,
+    sts: StsFactory, base: CredentialProvider, request: AssumeRole, *, clock: Callable[[], float] = time.time
 ) -> Refreshing:
-    """The keys of a role that base's keys may assume. sources: or just the maker of STS clients, see Sources.sts."""
-    if isinstance(sources, Sources):
-        fetch = RoleFetch(sources.sts, base, request, sources.ask)
-    else:
-        fetch = RoleFetch(sources, base, request)
-    return Refreshing(fetch, f"assume-role {request.role_arn}", clock=clock)
+    """The keys of a role that base's keys may assume. sts: see Sources."""
+    return Refreshing(RoleFetch(sts, base, request), f"assume-role {request.role_arn}", clock=clock)
 
 
 def ask_on_terminal(prompt: str) -> str:
@@ -115,45 +101,44 @@ class ProfileRole(Provider):
             profile = self._sources.profiles.get(self._profile)
             if not _has_role(profile):
                 raise Passed(f"profile {self._profile!r} has no role_arn")
-            request = _request(profile, self._sources.clock())
-            self._call = RoleFetch(self._sources.sts, self._base(profile), request, self._sources.ask)
+            self._call = RoleFetch(self._sources.sts, self._base(profile), _request(profile, self._sources.clock()))
         return self._call()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_call": None}
 
     def _base(self, profile: Profile) -> CredentialProvider:
-        source_profile, source = profile.text("source_profile"), profile.text("credential_source")
-        if source_profile and source:
+        name, source = profile.text("source_profile"), profile.text("credential_source")
+        if name and source:
             raise ConfigError(f"profile {self._profile!r} has both source_profile and credential_source; drop one")
         if source:
-            return self._from_source(source)
-        if source_profile:
-            return self._from_profile(source_profile)
+            what = f"credentials of {source}, credential_source of profile {self._profile!r},"
+            return Chain([self._from_source(source)], what, clock=self._sources.clock)
+        if name:
+            return Chain(self._from_profile(name), f"credentials of source_profile {name!r}", clock=self._sources.clock)
         raise ConfigError(
             f"profile {self._profile!r} has role_arn but neither source_profile nor credential_source; add the one that"
             " has the keys to assume the role with"
         )
 
-    def _from_source(self, source: str) -> CredentialProvider:
+    def _from_source(self, source: str) -> Provider:
         from .metadata import Container, Instance
         from .stored import Environment
 
-        providers: dict[str, type[Environment | Container | Instance]] = {
+        kinds: dict[str, Callable[[Sources], Provider]] = {
             "environment": Environment,
             "ecscontainer": Container,
             "ec2instancemetadata": Instance,
         }
-        found = providers.get(source.lower())
-        if found is None:
+        kind = kinds.get(source.lower())
+        if kind is None:
             raise ConfigError(
                 f"credential_source of profile {self._profile!r} is {source!r}; it must be Environment, EcsContainer or"
                 " Ec2InstanceMetadata"
             )
-        what = f"credentials of {source}, credential_source of profile {self._profile!r},"
-        return Chain([found(self._sources)], what, clock=self._sources.clock)
+        return kind(self._sources)
 
-    def _from_profile(self, name: str) -> CredentialProvider:
+    def _from_profile(self, name: str) -> Sequence[Provider]:
         if name not in self._sources.profiles.names:
             raise ConfigError(f"profile {self._profile!r} has source_profile {name!r}, which does not exist")
         source = self._sources.profiles.get(name)
@@ -161,13 +146,9 @@ class ProfileRole(Provider):
         # A profile may name itself to hold the role and the keys for it in one place.
         if name in self._visited and not (static and name == self._profile):
             raise ConfigError(f"the profiles go round in a circle: {' -> '.join((*self._visited, name))}")
-        what = f"credentials of source_profile {name!r}"
-        providers = (
-            profile_bound(self._sources, name)
-            if static or not _has_role(source)
-            else [ProfileRole(self._sources, name, self._visited)]
-        )
-        return Chain(providers, what, clock=self._sources.clock)
+        if static or not _has_role(source):
+            return profile_bound(self._sources, name)
+        return [ProfileRole(self._sources, name, self._visited)]
 
 
 def _has_role(profile: Profile) -> bool:
@@ -175,7 +156,7 @@ def _has_role(profile: Profile) -> bool:
 
 
 def _request(profile: Profile, now: float) -> AssumeRole:
-    from ..protocol.operations.sts import AssumeRole
+    from ..protocol.operations.identity import AssumeRole
 
     return AssumeRole(
         profile.text("role_arn") or "",
@@ -198,8 +179,8 @@ def _duration(profile: Profile) -> int | None:
 class WebIdentity(Provider):
     """AssumeRoleWithWebIdentity. The token file is read for each call, since its token is replaced before it ends.
 
-    with_environment: the environment's settings beat the profile's, each by itself; not so for a profile that was named
-    in code or by another profile.
+    with_environment: the environment's settings beat the profile's, each by itself; only for the profile in use, if it
+    was not named in code.
     """
 
     name = "assume-role-with-web-identity"
@@ -215,27 +196,56 @@ class WebIdentity(Provider):
         return replace(credentials, source=f"{self.name}: {request.role_arn}")
 
     def _request(self) -> AssumeRoleWithWebIdentity:
-        from ..protocol.operations.sts import AssumeRoleWithWebIdentity
+        from ..protocol.operations.identity import AssumeRoleWithWebIdentity
 
-        path = self._setting("AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_token_file")
+        path = self._setting("web_identity_token_file")
         if not path:
             raise Passed(f"no AWS_WEB_IDENTITY_TOKEN_FILE, nor web_identity_token_file in profile {self._profile!r}")
-        role_arn = self._setting("AWS_ROLE_ARN", "role_arn")
+        role_arn = self._setting("role_arn")
         if not role_arn:
             raise ConfigError(f"there is a web identity token file ({path}) but no role; set AWS_ROLE_ARN or role_arn")
-        session_name = self._setting("AWS_ROLE_SESSION_NAME", "role_session_name")
-        return AssumeRoleWithWebIdentity(
-            role_arn, session_name or f"s3target-{self._sources.clock():.0f}", _token(path)
-        )
+        token = read_text(path).strip()
+        if not token:
+            raise ConfigError(f"the web identity token file {path} is empty")
+        session_name = self._setting("role_session_name")
+        return AssumeRoleWithWebIdentity(role_arn, session_name or f"s3target-{self._sources.clock():.0f}", token)
 
-    def _setting(self, variable: str, key: str) -> str | None:
+    def _setting(self, key: str) -> str | None:
         if self._with_environment:
-            return self._sources.setting(variable, key, self._profile)
+            return self._sources.setting(key)
         return self._sources.profiles.get(self._profile).text(key)
 
 
-def _token(path: str) -> str:
-    token = read_text(path).strip()
-    if not token:
-        raise ConfigError(f"the web identity token file {path} is empty")
-    return token
+def default_chain(sources: Sources) -> Chain:
+    """All providers in botocore's order. A profile that was named in code takes the environment's keys out."""
+    from .metadata import Container, Instance
+    from .stored import BotoConfig, Ec2CredentialsFile, Environment
+
+    profile, by_environment = sources.chosen, sources.profile_name is None
+    return Chain(
+        [
+            *([Environment(sources)] if by_environment else []),
+            ProfileRole(sources, profile),
+            *profile_bound(sources, profile, by_environment),
+            Ec2CredentialsFile(sources),
+            BotoConfig(sources),
+            Container(sources),
+            Instance(sources),
+        ],
+        clock=sources.clock,
+    )
+
+
+def profile_bound(sources: Sources, profile: str, with_environment: bool = False) -> list[Provider]:
+    """The providers that look at one profile only, as a source_profile is looked at too."""
+    from .logins import Login, Sso
+    from .stored import ConfigFile, Process, SharedCredentials
+
+    return [
+        WebIdentity(sources, profile, with_environment),
+        Sso(sources, profile),
+        SharedCredentials(sources, profile),
+        Login(sources, profile),
+        Process(sources, profile),
+        ConfigFile(sources, profile),
+    ]

@@ -11,7 +11,7 @@ import hashlib
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 from ..errors import ConfigError, Truncated
@@ -40,15 +40,12 @@ class Crc32:
         return self.value.to_bytes(4, "big")
 
 
-def _md5() -> Digest:
-    return hashlib.md5(usedforsecurity=False)
-
-
-def _sha1() -> Digest:
-    return hashlib.sha1(usedforsecurity=False)
-
-
-ALGORITHMS: dict[str, Callable[[], Digest]] = {"CRC32": Crc32, "SHA1": _sha1, "SHA256": hashlib.sha256}
+_md5 = partial(hashlib.md5, usedforsecurity=False)
+ALGORITHMS: dict[str, Callable[[], Digest]] = {
+    "CRC32": Crc32,
+    "SHA1": partial(hashlib.sha1, usedforsecurity=False),
+    "SHA256": hashlib.sha256,
+}
 """S3's checksum algorithms that the standard library computes at C speed, by the names of the API."""
 
 
@@ -123,51 +120,40 @@ def _checksum_header(request: Request, checksum: str | None) -> str | None:
 def crc32_combine(parts: Iterable[tuple[int, int]]) -> int:
     """The CRC32 of joined pieces from (crc32, length) of each, without their bytes.
 
-    Appending n zero bytes is a linear map over GF(2), applied by square and multiply over 32x32 bit matrices.
+    A CRC is a polynomial over GF(2); n more bytes behind it multiply it by x**8n, modulo the polynomial of CRC32.
     """
     total = 0
     for crc, length in parts:
-        total = _append_zeros(total, length) ^ crc
+        total = _product(total, _bytes_behind(length)) ^ crc
     return total
 
 
-def _append_zeros(crc: int, length: int) -> int:
-    power = 0
-    while length and crc:
-        if length & 1:
-            crc = _times(_zero_bytes(power), crc)
-        length >>= 1
-        power += 1
-    return crc
+@lru_cache(maxsize=64)  # all parts but the last are of one length
+def _bytes_behind(count: int) -> int:
+    """x**8count, by square and multiply."""
+    power, square = 1 << 31, 1 << 23
+    while count:
+        if count & 1:
+            power = _product(power, square)
+        square = _product(square, square)
+        count >>= 1
+    return power
 
 
-@lru_cache(maxsize=64)
-def _zero_bytes(power: int) -> tuple[int, ...]:
-    """The matrix that appends 2**power zero bytes."""
-    if power:
-        return _square(_zero_bytes(power - 1))
-    # One zero bit shifts the reflected register right; three squarings make that one byte.
-    return _square(_square(_square((0xEDB88320, *(1 << bit for bit in range(31))))))
-
-
-def _times(matrix: tuple[int, ...], vector: int) -> int:
+def _product(one: int, other: int) -> int:
+    """Of polynomials in CRC32's bit order: bit 31 is x**0."""
     product = 0
-    for column in matrix:
-        if vector & 1:
-            product ^= column
-        vector >>= 1
+    for bit in range(31, -1, -1):
+        if one >> bit & 1:
+            product ^= other
+        other = other >> 1 ^ (0xEDB88320 if other & 1 else 0)
     return product
-
-
-def _square(matrix: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple([_times(matrix, column) for column in matrix])
 
 
 def stored_checksum(headers: Headers) -> tuple[Digest | None, str]:
     """A digest to feed with the whole object, and what it must come to in base64; None if there is nothing to check.
 
-    headers: of an answer to a GetObject of all of it. A checksum of parts' checksums cannot be checked on a stream: it
-    ends in "-" and the number of parts.
+    headers: of the object. A checksum of parts' checksums, which ends in "-" and their number, cannot be checked so.
     """
     for algorithm, digest in ALGORITHMS.items():
         value = headers.get(f"x-amz-checksum-{algorithm.lower()}", "")

@@ -6,29 +6,29 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime, timezone
 from functools import lru_cache
-from itertools import product
+from urllib.parse import unquote_to_bytes
 
 from ..errors import ConfigError
 from .messages import Query
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
-_HEX = b"0123456789abcdefABCDEF"
-_DECODED = {bytes(pair): bytes([int(bytes(pair), 16)]) for pair in product(_HEX, _HEX)}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def percent_encode(text: str, safe: bytes = b"") -> str:
-    """text as UTF-8 with every byte but letters, digits, "-._~" and those of `safe` as %XX."""
+    """text in UTF-8, with every byte but letters, digits, "-._~" and those of `safe` as %XX."""
     try:
         raw = text.encode()
     except UnicodeEncodeError as error:
         raise ConfigError(
             f"{text!r} has no UTF-8 form (a lone surrogate at {error.start}), so S3 cannot store it"
         ) from None
+    # urllib's quote() comes to the same, but takes three times as long.
     if not raw.translate(None, _UNRESERVED + safe):
         return text
     return "".join([chr(byte) if byte in safe else _ENCODED[byte] for byte in raw])
@@ -48,18 +48,10 @@ def query_string(query: Query) -> str:
     return "&".join([f"{name}={value}" for name, value in pairs])
 
 
-def percent_decode(text: str, plus_is_space: bool = True) -> str:
-    """Undo percent-encoding. In listings some stores write a space as "+", and all write "+" as %2B."""
-    if plus_is_space:
-        text = text.replace("+", " ")
-    if "%" not in text:
-        return text
-    head, *rest = text.encode().split(b"%")
-    pieces = [head]
-    for piece in rest:
-        byte = _DECODED.get(piece[:2])
-        pieces.append(byte + piece[2:] if byte else b"%" + piece)
-    return b"".join(pieces).decode(errors="surrogateescape")
+def percent_decode(text: str) -> str:
+    """Undo percent-encoding as it is in listings: some stores write a space as "+", and all write "+" as %2B."""
+    text = text.replace("+", " ")
+    return unquote_to_bytes(text).decode(errors="surrogateescape") if "%" in text else text
 
 
 def amz_timestamp(now: float) -> str:
@@ -73,15 +65,13 @@ def _timestamp(second: int) -> str:
 
 
 def parse_timestamp(text: str) -> datetime:
-    """An ISO 8601 time of an S3 or STS document, in UTC; any number of fraction digits. ValueError if it is none."""
+    """An ISO 8601 time, in UTC; any number of fraction digits. ValueError if it is none."""
     text = text.strip()
-    base, offset = (text[:-1], "+00:00") if text[-1:] in ("Z", "z") else (text, "")
-    day, _, clock = base.partition("T")
-    whole, dot, fraction = clock.partition(".")
-    if dot and not offset:
-        digits = len(fraction) - len(fraction.lstrip("0123456789"))
-        fraction, offset = fraction[:digits], fraction[digits:]
-    stamp = datetime.fromisoformat(f"{day}T{whole}{'.' + fraction[:6].ljust(6, '0') if fraction else ''}{offset}")
+    if "T" not in text:
+        raise ValueError(f"not a day and a time: {text!r}")
+    # Python 3.10 takes neither Z nor other fractions than of 3 or 6 digits.
+    exact = re.sub(r"\.([0-9]+)", lambda found: "." + found[1][:6].ljust(6, "0"), text)
+    stamp = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", exact))
     try:
         return stamp.astimezone(timezone.utc) if stamp.tzinfo else stamp.replace(tzinfo=timezone.utc)
     except OverflowError:

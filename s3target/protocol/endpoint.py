@@ -1,9 +1,7 @@
 """Where requests go: from a bucket name to host, path and signing region, by the rules botocore follows.
 
-Endpoint is the settings, checked once when it is made; Endpoint.locate() is the answer for one bucket, and is cached.
 Nothing here connects, looks up names or reads the environment. The host of a custom url is never changed for another
 one: a redirect can only change the region a request is signed for, so no signature reaches a host nobody asked for.
-
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html,
 https://docs.aws.amazon.com/general/latest/gr/s3.html, https://docs.aws.amazon.com/general/latest/gr/sts.html
 """
@@ -18,7 +16,6 @@ from ..errors import ConfigError
 from ..value import NamedTuple, dataclass, replace
 from .messages import Headers, Origin
 from .partitions import (
-    Partition,
     check_bucket,
     is_arn,
     is_host_label,
@@ -29,14 +26,11 @@ from .partitions import (
     partition_of,
 )
 
-__all__ = ["Endpoint", "Location", "Partition", "check_bucket", "partition_of", "redirected_region", "sts_endpoint"]
-
 
 class Location(NamedTuple):
-    """Where a bucket lives: where to connect, what precedes the key in the path, and what signs.
+    """Where a bucket lives. region, service: of the credential scope.
 
-    base_path: "", "/prefix", "/bucket" or "/prefix/bucket", percent-encoded; the path of a key is base_path + "/" +
-    the encoded key. region, service: of the credential scope.
+    base_path: "", "/prefix", "/bucket" or "/prefix/bucket", percent-encoded; "/" and the encoded key come behind it.
     """
 
     origin: Origin
@@ -47,7 +41,7 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """All that is needed to find any bucket. Settings are checked on construction: ConfigError says what to do.
+    """All that is needed to find any bucket. ConfigError, as soon as it is made, if the settings cannot be right.
 
     region: of the client, and to sign for; with a custom url any string, else an AWS region.
     url: a custom endpoint, "https://ceph.example:8443/prefix"; None for AWS itself.
@@ -73,31 +67,27 @@ class Endpoint:
         if self.addressing_style not in ("auto", "virtual", "path"):
             raise ConfigError(f'addressing_style is {self.addressing_style!r}; use "auto", "virtual" or "path"')
         _check_variants(self.url, self.fips, self.dualstack)
-        if self.accelerate:
-            self._check_accelerate()
-        if self.fips and partition_of(self.region).name == "aws-cn":
+        in_china = partition_of(self.region).name == "aws-cn"
+        if self.fips and in_china:
             raise ConfigError("S3 has no FIPS endpoints in China; turn FIPS off or choose another region")
-
-    def _check_accelerate(self) -> None:
-        if self.url is not None:
-            raise ConfigError("S3 Accelerate works on AWS only; drop the custom endpoint url or turn accelerate off")
-        if self.fips:
-            raise ConfigError("S3 Accelerate has no FIPS endpoints; turn one of the two off")
-        if self.addressing_style == "path":
-            raise ConfigError('S3 Accelerate needs the bucket in the host; set addressing_style to "auto"')
-        if partition_of(self.region).name == "aws-cn":
-            raise ConfigError("S3 Accelerate does not exist in China; turn accelerate off")
+        for wrong, why in (
+            (self.url is not None, "works on AWS only; drop the custom endpoint url or turn accelerate off"),
+            (self.fips, "has no FIPS endpoints; turn one of the two off"),
+            (self.addressing_style == "path", 'needs the bucket in the host; set addressing_style to "auto"'),
+            (in_china, "does not exist in China; turn accelerate off"),
+        ):
+            if self.accelerate and wrong:
+                raise ConfigError(f"S3 Accelerate {why}")
 
     def locate(self, bucket: str = "", accelerable: bool = True) -> Location:
         """Where `bucket` (a name, an alias or an access point's ARN) is; "" is the service itself, as for ListBuckets.
 
-        accelerable: False for CreateBucket and DeleteBucket, which S3 Accelerate does not serve.
-        Raises ConfigError for a bucket that cannot be reached with these settings.
+        accelerable: see Operation. ConfigError for a bucket that cannot be reached with these settings.
         """
         return _locate(self, bucket, accelerable)
 
     def in_region(self, region: str) -> Endpoint:
-        """The same for another region. With a custom url only what is signed changes, never the host."""
+        """With a custom url only what is signed changes, never the host."""
         return self if region == self.region else replace(self, region=region)
 
 
@@ -123,22 +113,17 @@ def _locate(endpoint: Endpoint, bucket: str, accelerable: bool) -> Location:
 
 def _service(endpoint: Endpoint, accelerated: bool) -> tuple[Origin, str]:
     """The host all buckets share, and the path in front of them."""
-    if endpoint.url is not None:
-        return parse_url(endpoint.url)
+    global_region = endpoint.region == "aws-global" or (
+        endpoint.region == "us-east-1" and not endpoint.us_east_1_regional
+    )
     if accelerated:
         variant = ".dualstack" if endpoint.dualstack else ""
         host = f"s3-accelerate{variant}.{partition_of(endpoint.region).dns_suffix}"
-    elif _is_global(endpoint):
+    elif global_region and not endpoint.fips and not endpoint.dualstack:
         host = "s3.amazonaws.com"
     else:
         host = _regional_host("s3", endpoint, _real_region(endpoint.region))
-    return _aws_origin(endpoint, host), ""
-
-
-def _is_global(endpoint: Endpoint) -> bool:
-    if endpoint.fips or endpoint.dualstack:
-        return False
-    return endpoint.region == "aws-global" or (endpoint.region == "us-east-1" and not endpoint.us_east_1_regional)
+    return _place(endpoint, host)
 
 
 def _regional_host(name: str, endpoint: Endpoint, region: str) -> str:
@@ -148,8 +133,11 @@ def _regional_host(name: str, endpoint: Endpoint, region: str) -> str:
     return f"{name}{fips}{dualstack}.{region}.{partition_of(region).dns_suffix}"
 
 
-def _aws_origin(endpoint: Endpoint, host: str) -> Origin:
-    return Origin("https", host, 443) if endpoint.use_ssl else Origin("http", host, 80)
+def _place(endpoint: Endpoint, aws_host: str) -> tuple[Origin, str]:
+    """Host and path of the custom url; without one, of AWS's host."""
+    if endpoint.url is not None:
+        return parse_url(endpoint.url)
+    return Origin("https", aws_host, 443) if endpoint.use_ssl else Origin("http", aws_host, 80), ""
 
 
 def _bucket_in_host(endpoint: Endpoint, origin: Origin, bucket: str) -> bool:
@@ -178,10 +166,7 @@ def _locate_access_point(endpoint: Endpoint, arn: str) -> Location:
         raise ConfigError(
             f"{arn} is in another partition than the client's region {endpoint.region}; change the region"
         )
-    if endpoint.url is None:
-        origin, prefix = _aws_origin(endpoint, _regional_host("s3-accesspoint", endpoint, point.region)), ""
-    else:
-        origin, prefix = parse_url(endpoint.url)
+    origin, prefix = _place(endpoint, _regional_host("s3-accesspoint", endpoint, point.region))
     if is_ip(origin.host):
         raise ConfigError(f"{arn}: an access point needs a host name, but the endpoint is the IP address {origin.host}")
     return Location(_subdomain(point.label, origin), prefix, point.region, "s3")
@@ -240,28 +225,24 @@ def sts_endpoint(
         origin, prefix = parse_url(url)
         return Location(origin, prefix, _real_region(region), "sts")
     is_global = region == "aws-global" or (legacy_global and _STS_GLOBAL_REGION.fullmatch(region) is not None)
+    region = _real_region(region)
     if is_global and not fips and not dualstack:
         return Location(Origin("https", "sts.amazonaws.com", 443), "", "us-east-1", "sts")
-    region = _real_region(region)
-    return Location(Origin("https", _sts_host(region, fips, dualstack), 443), "", region, "sts")
-
-
-def _sts_host(region: str, fips: bool, dualstack: bool) -> str:
     partition = partition_of(region)
     # In GovCloud every plain STS host is a FIPS one.
     name = "sts-fips" if fips and (dualstack or partition.name != "aws-us-gov") else "sts"
-    return f"{name}.{region}.{partition.dual_stack_suffix if dualstack else partition.dns_suffix}"
+    host = f"{name}.{region}.{partition.dual_stack_suffix if dualstack else partition.dns_suffix}"
+    return Location(Origin("https", host, 443), "", region, "sts")
 
 
 _REGION_CODES = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"})
 
 
 def redirected_region(status: int, headers: Headers, code: str, details: Mapping[str, str]) -> str | None:
-    """The region an error answer says the bucket is in; None when it names none.
+    """The region an error answer says the bucket is in, which may be that of the request; None when it names none.
 
-    It may be the very region the request was signed for: then nothing is gained by asking again. Not for CreateBucket,
-    whose IllegalLocationConstraintException is about what it asked for. A HEAD has no body, so for any 400 the header
-    alone counts. https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
+    Not for CreateBucket, whose IllegalLocationConstraintException is about what it asked for. A HEAD has no body, so of
+    a 400 the header alone counts. https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
     """
     named = headers.get("x-amz-bucket-region", "")
     if status in (301, 302, 307) or code in _REGION_CODES:

@@ -1,4 +1,4 @@
-"""The values that flow through the pipe: Request, Response, and the Body of a request.
+"""The values that flow through the pipe: Request, the Body of one, the Credentials that sign it, and Response.
 
 All of them are immutable. A Body can be opened again and again, so a request can be sent again: whatever cannot be
 replayed is no Body, and nothing below the transfer floor ever rewinds anything.
@@ -10,7 +10,7 @@ import io
 from collections.abc import Mapping
 from typing import BinaryIO, Protocol
 
-from ..value import NamedTuple, dataclass
+from ..value import NamedTuple, dataclass, field
 
 Headers = Mapping[str, str]
 """Lower-case names to values; never changed once made. A header that came twice has its values joined by ", "."""
@@ -102,6 +102,20 @@ class Request(NamedTuple):
     def __repr__(self) -> str:
         # Headers carry signatures, session tokens and SSE-C keys; the query may.
         return f"<Request {self.method} {self.origin.scheme}://{self.origin.authority}{self.path}>"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """One set of keys. An attempt is signed with one such value whole, so keys of two renewals are never mixed.
+
+    expires_at: seconds since 1970, None for keys that do not expire. source: which provider they came from.
+    """
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+    source: str = ""
 
 
 class Stream(Protocol):

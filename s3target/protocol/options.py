@@ -1,16 +1,17 @@
 """boto3's ExtraArgs names -> headers of each request.
 
-Callers write `ServerSideEncryption="aws:kms"`, as they do with boto3; here stands which header that is, and which of
-the requests of a multipart transfer carries it.
+Here stands which header an option is, and which of the requests of a multipart transfer carries it.
 https://boto3.amazonaws.com/v1/documentation/api/latest/reference/customizations/s3.html
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
+from functools import cache
 from typing import Any
 
 from ..errors import ConfigError
@@ -22,61 +23,10 @@ ExtraArgs = Mapping[str, Any]
 
 _SSE_CUSTOMER = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
 _SOURCE_SSE = tuple(f"CopySource{name}" for name in _SSE_CUSTOMER)
-_SOURCE_CONDITIONS = (
-    "CopySourceIfMatch",
-    "CopySourceIfModifiedSince",
-    "CopySourceIfNoneMatch",
-    "CopySourceIfUnmodifiedSince",
-)
+_SOURCE_CONDITIONS = tuple(f"CopySourceIf{what}" for what in ("Match", "ModifiedSince", "NoneMatch", "UnmodifiedSince"))
 _REQUEST = ("RequestPayer", "ExpectedBucketOwner")
 _CONDITIONS = ("IfMatch", "IfNoneMatch")
 _FULL_CHECKSUMS = tuple(f"Checksum{kind}" for kind in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"))
-
-_HEADERS = {
-    "ACL": "x-amz-acl",
-    "BucketKeyEnabled": "x-amz-server-side-encryption-bucket-key-enabled",
-    "CacheControl": "cache-control",
-    "ChecksumMode": "x-amz-checksum-mode",
-    "ChecksumType": "x-amz-checksum-type",
-    "ContentDisposition": "content-disposition",
-    "ContentEncoding": "content-encoding",
-    "ContentLanguage": "content-language",
-    "ContentMD5": "content-md5",
-    "ContentType": "content-type",
-    "CopySourceIfMatch": "x-amz-copy-source-if-match",
-    "CopySourceIfModifiedSince": "x-amz-copy-source-if-modified-since",
-    "CopySourceIfNoneMatch": "x-amz-copy-source-if-none-match",
-    "CopySourceIfUnmodifiedSince": "x-amz-copy-source-if-unmodified-since",
-    "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
-    "Expires": "expires",
-    "GrantFullControl": "x-amz-grant-full-control",
-    "GrantRead": "x-amz-grant-read",
-    "GrantReadACP": "x-amz-grant-read-acp",
-    "GrantWriteACP": "x-amz-grant-write-acp",
-    "IfMatch": "if-match",
-    "IfModifiedSince": "if-modified-since",
-    "IfNoneMatch": "if-none-match",
-    "IfUnmodifiedSince": "if-unmodified-since",
-    "MFA": "x-amz-mfa",
-    "MetadataDirective": "x-amz-metadata-directive",
-    "MpuObjectSize": "x-amz-mp-object-size",
-    "ObjectLockLegalHoldStatus": "x-amz-object-lock-legal-hold",
-    "ObjectLockMode": "x-amz-object-lock-mode",
-    "ObjectLockRetainUntilDate": "x-amz-object-lock-retain-until-date",
-    "RequestPayer": "x-amz-request-payer",
-    "SSEKMSEncryptionContext": "x-amz-server-side-encryption-context",
-    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "StorageClass": "x-amz-storage-class",
-    "Tagging": "x-amz-tagging",
-    "TaggingDirective": "x-amz-tagging-directive",
-    "WebsiteRedirectLocation": "x-amz-website-redirect-location",
-    **{name: f"x-amz-checksum-{name[8:].lower()}" for name in _FULL_CHECKSUMS},
-}
-for _name in _SSE_CUSTOMER:
-    _tail = {"Algorithm": "algorithm", "Key": "key", "KeyMD5": "key-md5"}[_name.removeprefix("SSECustomer")]
-    _HEADERS[_name] = f"x-amz-server-side-encryption-customer-{_tail}"
-    _HEADERS[f"CopySource{_name}"] = f"x-amz-copy-source-server-side-encryption-customer-{_tail}"
 
 _DESCRIPTION = (
     *("ACL", "BucketKeyEnabled", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage"),
@@ -104,16 +54,12 @@ _ACCEPTED: dict[str, frozenset[str]] = {
         "UploadPartCopy": (*_SOURCE_CONDITIONS, *_SOURCE_SSE, *_SSE_CUSTOMER, *_REQUEST),
         "GetObject": (*_SSE_CUSTOMER, *_REQUEST, "ChecksumMode", "IfMatch", "IfNoneMatch", "IfModifiedSince"),
         "HeadObject": (*_SSE_CUSTOMER, *_REQUEST, "ChecksumMode"),
-        "DeleteObject": ("MFA", *_REQUEST),
     }.items()
 }
 
-UPLOAD = frozenset().union(
-    *(_ACCEPTED[name] for name in ("PutObject", "CreateMultipartUpload", "CompleteMultipartUpload"))
-)
-"""The names that a way to write accepts."""
+UPLOAD = _ACCEPTED["PutObject"] | _ACCEPTED["CreateMultipartUpload"] | _ACCEPTED["CompleteMultipartUpload"]
+"""The names that a way to write accepts. COPY, DOWNLOAD: those of a copy, of a way to read."""
 COPY = _ACCEPTED["CopyObject"]
-"""The names that a copy accepts."""
 DOWNLOAD = _ACCEPTED["GetObject"] | {"VersionId"}
 
 
@@ -129,7 +75,7 @@ def check(extra_args: Iterable[str], accepted: frozenset[str], what: str) -> Non
 
 
 def headers_for(operation: str, extra_args: ExtraArgs) -> Headers:
-    """The headers by which `operation` carries extra_args; the options that are not its business are left out.
+    """The headers by which `operation` carries extra_args, but for options that are not its business.
 
     ConfigError if a value has no header form.
     """
@@ -156,16 +102,31 @@ def _header(operation: str, name: str, value: Any) -> Headers:
         return _metadata(value)
     if name == "ChecksumAlgorithm":
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html names it without "sdk".
-        header = (
-            "x-amz-sdk-checksum-algorithm" if operation in ("PutObject", "UploadPart") else "x-amz-checksum-algorithm"
-        )
-        return {header: str(value).upper()}
+        sdk = "sdk-" if operation in ("PutObject", "UploadPart") else ""
+        return {f"x-amz-{sdk}checksum-algorithm": str(value).upper()}
     if name.endswith("SSECustomerKey"):
         return _customer_key(name, value)
+    text = _text(name, value)
     # The ETag of a write goes as it was given, as boto3 sends it: Ceph 16 wants it bare, and others take both forms.
-    bare = name == "IfMatch" and operation != "GetObject"
-    text = (_text if bare else _TEXT.get(name, _text))(name, value)
-    return {_HEADERS[name]: text}
+    quoted = name.endswith("Match") and (name != "IfMatch" or operation == "GetObject")
+    return {_header_name(name): f'"{text}"' if quoted and text != "*" and not text.startswith('"') else text}
+
+
+_NAMED_OTHERWISE = {
+    "BucketKeyEnabled": "x-amz-server-side-encryption-bucket-key-enabled",
+    "MpuObjectSize": "x-amz-mp-object-size",
+    "ObjectLockLegalHoldStatus": "x-amz-object-lock-legal-hold",
+    "SSEKMSEncryptionContext": "x-amz-server-side-encryption-context",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+}
+
+
+@cache
+def _header_name(option: str) -> str:
+    """The words of the option; with x-amz- in front, unless HTTP itself has the header."""
+    words = re.sub("(?<=[a-z])(?=[A-Z])", "-", option).lower().replace("ssec", "server-side-encryption-c")
+    is_http = words.startswith(("cache-", "content-", "expires", "if-"))
+    return _NAMED_OTHERWISE.get(option) or (words if is_http else f"x-amz-{words}")
 
 
 def _metadata(value: Any) -> Headers:
@@ -183,7 +144,8 @@ def _customer_key(name: str, value: Any) -> Headers:
         raise ConfigError(f"{name} is the raw key as bytes or str, not {type(value).__name__}")
     raw = value.encode() if isinstance(value, str) else value
     digest = hashlib.md5(raw, usedforsecurity=False).digest()
-    return {_HEADERS[name]: b64encode(raw).decode(), _HEADERS[f"{name}MD5"]: b64encode(digest).decode()}
+    header = _header_name(name)
+    return {header: b64encode(raw).decode(), f"{header}-md5": b64encode(digest).decode()}
 
 
 def _text(name: str, value: Any) -> str:
@@ -191,42 +153,14 @@ def _text(name: str, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str | int):
         return str(value)
-    raise ConfigError(f"{name} is text, not {type(value).__name__}")
-
-
-def _date(name: str, value: Any) -> str:
-    return http_date(_aware(value)) if isinstance(value, datetime) else _text(name, value)
-
-
-def _iso_date(name: str, value: Any) -> str:
-    if isinstance(value, datetime):
+    if isinstance(value, Mapping) and name == "Tagging":
+        return query_string(tuple(value.items()))
+    if isinstance(value, datetime) and (name == "Expires" or name.endswith("Since")):
+        return http_date(_aware(value))
+    if isinstance(value, datetime) and name == "ObjectLockRetainUntilDate":
         return _aware(value).astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return _text(name, value)
+    raise ConfigError(f"{name} is text, not {type(value).__name__}")
 
 
 def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def _tagging(name: str, value: Any) -> str:
-    return query_string(tuple(value.items())) if isinstance(value, Mapping) else _text(name, value)
-
-
-def _e_tag(name: str, value: Any) -> str:
-    text = _text(name, value)
-    return text if text == "*" or text.startswith('"') else f'"{text}"'
-
-
-_TEXT: dict[str, Callable[[str, Any], str]] = {
-    "Expires": _date,
-    "IfModifiedSince": _date,
-    "IfUnmodifiedSince": _date,
-    "CopySourceIfModifiedSince": _date,
-    "CopySourceIfUnmodifiedSince": _date,
-    "ObjectLockRetainUntilDate": _iso_date,
-    "Tagging": _tagging,
-    "IfMatch": _e_tag,
-    "IfNoneMatch": _e_tag,
-    "CopySourceIfMatch": _e_tag,
-    "CopySourceIfNoneMatch": _e_tag,
-}

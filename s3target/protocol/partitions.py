@@ -1,8 +1,7 @@
 """What names say: the partition of a region, what a bucket name or an access point's ARN means, where a url points.
 
 Partitions are AWS's separate clouds, each with DNS suffixes of its own; a region nobody knows counts as `aws`, so new
-regions work without a new release. Whatever passes check_bucket() and is no ARN may stand in a path as it is: nothing
-in it needs percent-encoding. Everything else that cannot be right is a ConfigError that says what to do.
+regions work without a new release. Whatever passes check_bucket() and is no ARN may stand in a path as it is.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ _UNSUPPORTED_SERVICE = {
 
 
 class AccessPoint(NamedTuple):
-    """An access point ARN taken apart. `label` names it in front of a host: name-account."""
+    """An access point's ARN. label: what stands in front of a host, name-account."""
 
     partition: str
     region: str
@@ -86,10 +85,8 @@ class AccessPoint(NamedTuple):
 
 
 def check_bucket(name: str) -> None:
-    """Accept a bucket name, an access point alias or an access point ARN.
+    """ConfigError for what is no name of a bucket, alias or ARN of an access point, or of a kind not supported.
 
-    Raises ConfigError for what cannot be a bucket's name, and for the kinds of buckets that are not supported:
-    multi-region access points, Outposts, Object Lambda, directory buckets.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; the limits are botocore's, which are
     wider because old buckets and other stores have names that AWS gives no more.
     """
@@ -108,7 +105,7 @@ def is_arn(bucket: str) -> bool:
 
 
 def parse_access_point(arn: str) -> AccessPoint:
-    """Take an access point ARN apart. Raises ConfigError for any other ARN.
+    """ConfigError for any other ARN.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
     """
@@ -140,10 +137,9 @@ _URL = re.compile(
 
 @lru_cache(maxsize=128)
 def parse_url(url: str) -> tuple[Origin, str]:
-    """Origin and path prefix of a custom endpoint. Raises ConfigError if it is not http(s)://host[:port][/prefix].
+    """Origin and path prefix of a custom endpoint. ConfigError if it is not http(s)://host[:port][/prefix].
 
-    The prefix is "" or begins with "/" and is percent-encoded as a signature needs it: the store verifies over its own
-    encoding of the path, so "+" must have become "%2B".
+    The prefix is "" or begins with "/" and is percent-encoded as the store will do it to verify: "+" is "%2B".
     """
     found = _URL.fullmatch(url)
     if not found:

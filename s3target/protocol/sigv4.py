@@ -15,8 +15,7 @@ import hmac
 from ..errors import ConfigError
 from ..value import NamedTuple
 from .encoding import amz_timestamp, query_string
-from .identity import Credentials
-from .messages import Headers, Query, Request
+from .messages import Credentials, Headers, Query, Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"

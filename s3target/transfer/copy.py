@@ -17,8 +17,16 @@ from ..logs import getLogger
 from ..protocol.encoding import query_string
 from ..protocol.messages import Headers
 from ..protocol.operations.multipart import Part, UploadPartCopy
-from ..protocol.operations.objects import ByteRange, CopyObject, CopySource, HeadObject, ObjectInfo, WrittenObject
-from ..protocol.operations.tagging import GetObjectTagging, Tags
+from ..protocol.operations.objects import (
+    ByteRange,
+    CopyObject,
+    CopySource,
+    GetObjectTagging,
+    HeadObject,
+    ObjectInfo,
+    Tags,
+    WrittenObject,
+)
 from ..protocol.operations.traces import MARK
 from ..protocol.options import ExtraArgs, headers_for, source_headers
 from .marks import is_conditional, mark

@@ -29,7 +29,7 @@ from s3target.client import Client
 from s3target.errors import S3Error
 from s3target.luigi.client import S3Client
 from s3target.protocol.endpoint import Endpoint
-from s3target.protocol.identity import Credentials
+from s3target.protocol.messages import Credentials
 from s3target.protocol.operations.objects import HeadObject
 from s3target.retry import RetryPolicy
 from s3target.transport import HttpTransport, TransportOptions

@@ -11,8 +11,7 @@ from s3target.client import Client
 from s3target.errors import BadResponse, ConfigError, ServiceError
 from s3target.filesystem import FileSystem, S3Path
 from s3target.protocol.endpoint import Endpoint
-from s3target.protocol.identity import Credentials
-from s3target.protocol.messages import BytesBody
+from s3target.protocol.messages import BytesBody, Credentials
 from s3target.protocol.operations.base import Operation
 from s3target.protocol.operations.listing import ListObjectsV2
 from s3target.protocol.operations.objects import HeadObject, PutObject

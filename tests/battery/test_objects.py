@@ -17,10 +17,10 @@ from s3target.protocol.operations.objects import (
     CopySource,
     DeleteObject,
     GetObject,
+    GetObjectTagging,
     HeadObject,
     PutObject,
 )
-from s3target.protocol.operations.tagging import GetObjectTagging
 from s3target.protocol.options import headers_for
 from servers.signed import request
 from servers.store import Store

@@ -13,11 +13,10 @@ from s3target.client import Client
 from s3target.composition import connect
 from s3target.filesystem import S3Path
 from s3target.protocol.endpoint import sts_endpoint
-from s3target.protocol.identity import Credentials
-from s3target.protocol.messages import BytesBody, Request, Response
+from s3target.protocol.messages import BytesBody, Credentials, Request, Response
 from s3target.protocol.operations.base import Fixed
+from s3target.protocol.operations.identity import AssumeRole, GetCallerIdentity
 from s3target.protocol.operations.objects import GetObject, PutObject
-from s3target.protocol.operations.sts import AssumeRole, GetCallerIdentity
 from s3target.transport import HttpTransport, TransportOptions
 from servers.signed import request
 from servers.store import Store

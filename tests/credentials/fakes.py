@@ -13,8 +13,7 @@ from urllib.parse import parse_qsl
 from s3target.client import Client, CredentialProvider
 from s3target.credentials import Anonymous, Profiles, Sources
 from s3target.protocol.endpoint import Location, sts_endpoint
-from s3target.protocol.identity import Credentials
-from s3target.protocol.messages import Origin, Request, Response
+from s3target.protocol.messages import Credentials, Origin, Request, Response
 from s3target.protocol.operations.base import Fixed, Locator
 from s3target.retry import RetryPolicy
 from s3target.transport import HttpTransport, TransportOptions
@@ -79,6 +78,9 @@ class FakeSts:
 
     def close(self) -> None:
         self.open -= 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FakeSts, (self.clock, self.lifetime)
 
 
 def sts_error(status: int, code: str) -> Response:
@@ -189,7 +191,6 @@ def sources_of(
     sts: Callable[[CredentialProvider], Client] | None = None,
     http: Callable[[Locator, float], Client] = no_http,
     clock: Callable[[], float] | None = None,
-    ask: Callable[[str], str] | None = None,
 ) -> Sources:
     clock = clock or Clock()
-    return Sources(environ, Profiles.load(environ, profile), profile, sts or FakeSts(clock), http, clock, ask)
+    return Sources(environ, Profiles.load(environ), profile, sts or FakeSts(clock), http, clock)

@@ -15,6 +15,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -221,12 +222,11 @@ def botocore_facts(credentials: Any) -> Found:
 
 def by_us(drawn: Drawn, server: Server) -> Found:
     sts = FakeSts(lambda: NOW)
-    sources = sources_of(
-        drawn.environ, profile=drawn.explicit, sts=sts, http=server.http, clock=lambda: NOW, ask=lambda prompt: "1"
-    )
+    sources = sources_of(drawn.environ, profile=drawn.explicit, sts=sts, http=server.http, clock=lambda: NOW)
     try:
         sources.profiles.get(sources.chosen)  # whoever reads the region does so first
-        credentials = default_chain(sources).get()
+        with patch("s3target.credentials.roles.ask_on_terminal", return_value="1"):
+            credentials = default_chain(sources).get()
     except NoCredentials as error:
         return ("none",) if str(error).startswith("no credentials found") else ("error", str(error))
     except (ConfigError, CredentialsError) as error:

@@ -55,7 +55,9 @@ def provider(server, clock=None, home=None, config: str = "", **environ: str) ->
     environ = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url, "AWS_METADATA_SERVICE_TIMEOUT": "5", **environ}
     if home:
         environ = write_home(home, config, **environ)
-    return Instance(sources_of(environ, http=real_http, clock=clock), jitter=lambda: 120.0)
+    provider = Instance(sources_of(environ, http=real_http, clock=clock))
+    provider.jitter = lambda: 120.0
+    return provider
 
 
 def test_version_2(caplog):

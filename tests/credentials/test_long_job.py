@@ -22,8 +22,7 @@ from s3target.composition import connect
 from s3target.credentials import Refreshing
 from s3target.errors import ServiceError
 from s3target.protocol.endpoint import Endpoint
-from s3target.protocol.identity import Credentials
-from s3target.protocol.messages import BytesBody
+from s3target.protocol.messages import BytesBody, Credentials
 from s3target.protocol.operations.objects import DeleteObject, GetObject, HeadObject, PutObject
 from s3target.transfer.download import download
 from s3target.transfer.plan import MIN_PART, TransferOptions

@@ -24,7 +24,9 @@ def printing(content: object) -> str:
 
 def provider(home, command: str, *, timeout: float = 60.0, **environ: str) -> Process:
     config = f"[default]\ncredential_process = {command}\n"
-    return Process(sources_of(write_home(home, config, **environ)), "default", timeout)
+    process = Process(sources_of(write_home(home, config, **environ)), "default")
+    process.timeout = timeout
+    return process
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pickle
 import pytest
 
 from credentials.fakes import SECRET, START, TOKEN, Clock, FakeSts, sources_of, sts_error, write_home
-from s3target.credentials import default_chain
+from s3target.credentials import default_chain, roles
+from s3target.credentials.provider import CannotRenew
 from s3target.errors import AccessDenied, ConfigError, NoCredentials, RefreshFailed
 
 BASE = f"[base]\naws_access_key_id = AKIABASE\naws_secret_access_key = {SECRET}\n"
@@ -19,13 +20,11 @@ PAIR = {"AWS_ACCESS_KEY_ID": "AKIAENV", "AWS_SECRET_ACCESS_KEY": SECRET}
 class Case:
     """A default chain over these files with profile `role` in use, and the STS that it asks."""
 
-    def __init__(self, home, config: str, credentials: str = BASE, ask=None, **environ: str) -> None:
+    def __init__(self, home, config: str, credentials: str = BASE, **environ: str) -> None:
         self.clock = Clock()
         self.sts = FakeSts(self.clock)
         environ = {"AWS_PROFILE": "role", "AWS_EC2_METADATA_DISABLED": "true", **environ}
-        self.sources = sources_of(
-            write_home(home, config, credentials, **environ), sts=self.sts, clock=self.clock, ask=ask
-        )
+        self.sources = sources_of(write_home(home, config, credentials, **environ), sts=self.sts, clock=self.clock)
         self.chain = default_chain(self.sources)
 
 
@@ -204,16 +203,19 @@ def test_rotated_base_keys(tmp_path):
     assert [call["signer"] for call in case.sts.calls] == ["AKIABASE", "AKIAROTATED"]
 
 
-def test_mfa_code(tmp_path):
-    """The code is asked for with the device's name, and sent; at a renewal it is asked for again."""
+def test_mfa_code(tmp_path, monkeypatch):
+    """The code is asked for with the device's name, and sent; at a renewal nobody is asked, and the keys are kept."""
     asked = []
-    config = ROLE + "source_profile = base\nmfa_serial = arn:mfa/me\n"
-    case = Case(tmp_path, config, ask=lambda prompt: asked.append(prompt) or " 123456\n")
+    monkeypatch.setattr(roles, "ask_on_terminal", lambda prompt: asked.append(prompt) or " 123456\n")
+    case = Case(tmp_path, ROLE + "source_profile = base\nmfa_serial = arn:mfa/me\n")
     case.chain.get()
     assert (case.sts.calls[0]["SerialNumber"], case.sts.calls[0]["TokenCode"]) == ("arn:mfa/me", "123456")
     case.clock.now += 3000
-    assert case.chain.get().access_key_id == "ASIA2"
-    assert asked == ["MFA code of arn:mfa/me: "] * 2
+    assert case.chain.get().access_key_id == "ASIA1"
+    case.clock.now += 600
+    with pytest.raises(CannotRenew, match="needs an MFA code of arn:mfa/me again"):
+        case.chain.get()
+    assert asked == ["MFA code of arn:mfa/me: "]
 
 
 def test_no_secret_in_log_or_pickle(tmp_path, caplog):
@@ -224,5 +226,7 @@ def test_no_secret_in_log_or_pickle(tmp_path, caplog):
     assert "ASIA1" in caplog.text
     assert SECRET not in caplog.text
     assert TOKEN not in caplog.text
-    state = pickle.dumps({**case.chain.__getstate__(), "_providers": (), "_cache": None})
-    assert SECRET.encode() not in state
+    pickled = pickle.dumps(case.chain)
+    assert SECRET.encode() not in pickled
+    assert TOKEN.encode() not in pickled
+    assert pickle.loads(pickled).get().access_key_id == "ASIA1"

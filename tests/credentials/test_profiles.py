@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from credentials.fakes import SECRET, write_home
+from credentials.fakes import SECRET, sources_of, write_home
 from s3target.credentials import Profiles
 from s3target.errors import ConfigError
 
@@ -134,7 +134,7 @@ def test_missing_profile(profiles, tmp_path):
 )
 def test_chosen_profile(environ, explicit, chosen):
     """Code, then AWS_DEFAULT_PROFILE, then AWS_PROFILE, then default."""
-    assert Profiles.load(environ, explicit).chosen == chosen
+    assert sources_of(environ, profile=explicit).chosen == chosen
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from credentials.fakes import SECRET, START, TOKEN, Clock, keys
 from s3target.credentials import Refreshing
 from s3target.credentials.provider import CannotRenew
 from s3target.errors import ConfigError, NoCredentials, RefreshFailed, TimedOut
-from s3target.protocol.identity import Credentials
+from s3target.protocol.messages import Credentials
 
 
 class Fetch:

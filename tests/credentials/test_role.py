@@ -9,30 +9,28 @@ import sys
 
 import pytest
 
-from credentials.fakes import TOKEN, Clock, FakeSts, keys, sources_of
+from credentials.fakes import TOKEN, Clock, FakeSts, keys
 from s3target.credentials import Static, assume_role
 from s3target.credentials.roles import RoleFetch
 from s3target.errors import CredentialsError
-from s3target.protocol.operations.sts import AssumeRole
+from s3target.protocol.operations.identity import AssumeRole
 
 REQUEST = AssumeRole("arn:role/a", "luigi", duration=900, external_id="x")
 
 
 def test_role_over_given_keys():
-    """The given keys sign; the session is renewed before it ends; both ways to name STS do."""
+    """The given keys sign; the session is renewed before it ends."""
     clock = Clock()
-    for how in ("sts", "sources"):
-        sts = FakeSts(clock, lifetime=900)
-        maker = sts if how == "sts" else sources_of({}, sts=sts, clock=clock)
-        provider = assume_role(maker, Static(keys("AKIA")), REQUEST, clock=clock)
-        assert provider.get().access_key_id == "ASIA1"
-        clock.now += 440
-        assert provider.get().access_key_id == "ASIA1"
-        clock.now += 20
-        assert provider.get().access_key_id == "ASIA2"
-        assert [call["signer"] for call in sts.calls] == ["AKIA", "AKIA"]
-        assert sts.calls[0]["DurationSeconds"] == "900"
-        assert sts.open == 0
+    sts = FakeSts(clock, lifetime=900)
+    provider = assume_role(sts, Static(keys("AKIA")), REQUEST, clock=clock)
+    assert provider.get().access_key_id == "ASIA1"
+    clock.now += 440
+    assert provider.get().access_key_id == "ASIA1"
+    clock.now += 20
+    assert provider.get().access_key_id == "ASIA2"
+    assert [call["signer"] for call in sts.calls] == ["AKIA", "AKIA"]
+    assert sts.calls[0]["DurationSeconds"] == "900"
+    assert sts.open == 0
 
 
 def test_roles_on_roles():

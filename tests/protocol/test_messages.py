@@ -6,8 +6,7 @@ import pickle
 
 import pytest
 
-from s3target.protocol.identity import Credentials
-from s3target.protocol.messages import BytesBody, FileSlice, Origin, Request, Response
+from s3target.protocol.messages import BytesBody, Credentials, FileSlice, Origin, Request, Response
 
 ORIGIN = Origin("https", "store.test", 443)
 

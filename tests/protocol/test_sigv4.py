@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from s3target.errors import ConfigError
 from s3target.protocol import sigv4
 from s3target.protocol.encoding import encode_key
-from s3target.protocol.identity import Credentials
-from s3target.protocol.messages import BytesBody, Origin, Request
+from s3target.protocol.messages import BytesBody, Credentials, Origin, Request
 
 NOW = datetime(2013, 5, 24, tzinfo=timezone.utc).timestamp()
 STAMP = "20130524T000000Z"

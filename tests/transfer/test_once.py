@@ -11,7 +11,7 @@ from s3target.client import Client
 from s3target.errors import AccessDenied, ConfigError, ObjectChanged, PreconditionFailed
 from s3target.filesystem import FileSystem, S3Path
 from s3target.protocol.endpoint import Endpoint
-from s3target.protocol.identity import Credentials
+from s3target.protocol.messages import Credentials
 from s3target.protocol.operations.objects import CopySource
 from s3target.retry import RetryPolicy
 from s3target.stores import STORES

@@ -18,8 +18,8 @@ from ...protocol.endpoint import Endpoint, sts_endpoint
 from ...protocol.messages import Request
 from ...protocol.operations.base import Fixed
 from ...protocol.operations.buckets import HeadBucket
+from ...protocol.operations.identity import GetCallerIdentity
 from ...protocol.operations.listing import ListObjectsV2
-from ...protocol.operations.sts import GetCallerIdentity
 from ...protocol.sigv4 import canonical_request, payload_hash
 from ...stores import STORES
 from ...transport import HttpTransport

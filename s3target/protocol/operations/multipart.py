@@ -8,14 +8,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from ...errors import BadResponse, NoSuchUpload, PreconditionFailed, ServiceError
+from ...errors import BadResponse, NoSuchUpload, PreconditionFailed
 from ...value import NamedTuple, dataclass, field
 from ..encoding import parse_timestamp, percent_decode
 from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
 from ..xml import Markup, build
 from .base import BucketOperation, Locator, Operation, document, s3_request, unquoted
-from .objects import ByteRange, CopySource, HeadObject, ObjectInfo, WrittenObject
-from .traces import MARK, consists_of, inquiry_headers
+from .objects import ByteRange, CopySource, ObjectInfo, Write, WrittenObject, written
+from .traces import MARK, consists_of
 
 
 class Part(NamedTuple):
@@ -29,11 +29,6 @@ class Part(NamedTuple):
     size: int = 0
     checksum: str | None = None
     algorithm: str = "CRC32"
-
-
-class PartPage(NamedTuple):
-    parts: list[Part]
-    next_marker: int | None
 
 
 class Upload(NamedTuple):
@@ -135,13 +130,14 @@ class UploadPartCopy(Operation[Part]):
 
 
 @dataclass(frozen=True)
-class CompleteMultipartUpload(Operation[WrittenObject]):
+class CompleteMultipartUpload(Write):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 
     mark: of the object, as CreateMultipartUpload sent it; "": it has none.
     """
 
     may_fail_in_200: ClassVar[bool] = True
+    denials = (NoSuchUpload, PreconditionFailed)
     bucket: str
     key: str
     upload_id: str
@@ -155,23 +151,14 @@ class CompleteMultipartUpload(Operation[WrittenObject]):
         return s3_request(endpoint, "POST", self, (("uploadId", self.upload_id),), headers, body)
 
     def parse(self, response: Response) -> WrittenObject:
-        result = document(response, "CompleteMultipartUploadResult")
-        version_id = response.headers.get("x-amz-version-id")
-        return WrittenObject(unquoted(result.get("ETag")), version_id, response.headers)
+        return written(response, document(response, "CompleteMultipartUploadResult").get("ETag"))
 
-    def inquiry(self, error: ServiceError) -> HeadObject | None:
-        if not isinstance(error, (NoSuchUpload, PreconditionFailed)):
-            return None
-        return HeadObject(self.bucket, self.key, inquiry_headers(self.headers))
-
-    def recognize(self, found: ObjectInfo) -> WrittenObject | None:
+    def left(self, found: ObjectInfo) -> bool:
         same = found.headers.get(MARK) == self.mark if self.mark else consists_of(found, self.parts)
         conditional = "if-none-match" in self.headers or "if-match" in self.headers
         # Without a condition, an upload that is gone was completed or, within seconds, aborted by somebody else. Then
         # the right size will do; with one, somebody else's object is what is to be expected.
-        if not same and (conditional or same is False):
-            return None
-        return WrittenObject(found.e_tag, found.version_id, found.headers)
+        return bool(same) if conditional else same is not False
 
 
 def _part_markup(part: Part) -> Markup:
@@ -193,35 +180,6 @@ class AbortMultipartUpload(Operation[None]):
 
     def parse(self, response: Response) -> None:
         return None
-
-
-@dataclass(frozen=True)
-class ListParts(Operation[PartPage]):
-    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html"""
-
-    bucket: str
-    key: str
-    upload_id: str
-    marker: int = 0
-    headers: Headers = field(default_factory=dict, repr=False)
-
-    def request(self, endpoint: Locator) -> Request:
-        marker: Query = (("part-number-marker", str(self.marker)),) if self.marker else ()
-        return s3_request(endpoint, "GET", self, (*marker, ("uploadId", self.upload_id)), self.headers)
-
-    def parse(self, response: Response) -> PartPage:
-        root = document(response, "ListPartsResult")
-        try:
-            parts = [
-                Part(int(entry.get("PartNumber")), unquoted(entry.get("ETag")), int(entry.get("Size") or 0))
-                for entry in root.all("Part")
-            ]
-            marker = int(root.get("NextPartNumberMarker")) if root.get("IsTruncated") == "true" else None
-        except ValueError as error:
-            raise BadResponse(f"a list of parts that cannot be read: {error}") from None
-        if marker is not None and marker <= self.marker:
-            raise BadResponse("the list of parts says that it goes on, but not from where")
-        return PartPage(parts, marker)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One object: GetObject, HeadObject, PutObject, DeleteObject, CopyObject.
+"""One object: GetObject, HeadObject, PutObject, DeleteObject, CopyObject, GetObjectTagging.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
 """
@@ -14,18 +14,14 @@ from ...errors import BadResponse, PreconditionFailed, ServiceError
 from ...value import NamedTuple, dataclass, field
 from ..encoding import parse_http_date, parse_timestamp, percent_encode
 from ..messages import EMPTY, Body, Headers, Query, Request, Response, Stream
-from .base import Locator, Operation, document, s3_request, unquoted
+from .base import Locator, Operation, Result, document, s3_request, unquoted
 from .traces import MARK, holds, inquiry_headers
 
 _NO_HEADERS: Headers = {}
 
 
 class ObjectInfo(NamedTuple):
-    """What the store tells of an object.
-
-    size: bytes. e_tag: without quotes. modified: the store's own text, see last_modified. headers: of the answer,
-    empty where the object was found in a listing.
-    """
+    """size: bytes. e_tag: without quotes. modified: the store's own text. headers: of the answer; none in a listing."""
 
     bucket: str
     key: str
@@ -37,7 +33,7 @@ class ObjectInfo(NamedTuple):
 
     @property
     def last_modified(self) -> datetime:
-        """In UTC, with its time zone. Parsed when asked for: most who list never ask."""
+        """In UTC, with its time zone. Most who list never ask."""
         return parse_http_date(self.modified) if "," in self.modified else parse_timestamp(self.modified)
 
     @property
@@ -66,10 +62,7 @@ class ByteRange(NamedTuple):
 
 
 class ObjectStream(NamedTuple):
-    """The answer to GetObject: `length` bytes of the object from `first` on, still to be read from stream.
-
-    info.size is the size of the whole object.
-    """
+    """`length` bytes of the object from `first` on, still to be read. info.size: of the whole object."""
 
     info: ObjectInfo
     first: int
@@ -84,6 +77,9 @@ class WrittenObject(NamedTuple):
     version_id: str | None = None
     headers: Headers = _NO_HEADERS
 
+
+Tags = tuple[tuple[str, str], ...]
+"""Keys and values, in the store's order."""
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
@@ -110,16 +106,24 @@ def _number(headers: Mapping[str, str], name: str) -> int | None:
 
 
 @dataclass(frozen=True)
-class HeadObject(Operation[ObjectInfo]):
-    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html"""
+class _Versioned(Operation[Result]):
+    """One on an object as it is now, or on a version of it."""
 
+    method: ClassVar[str] = "GET"
+    about: ClassVar[Query] = ()
     bucket: str
     key: str
     headers: Headers = field(default_factory=dict, repr=False)
     version_id: str | None = None
 
     def request(self, endpoint: Locator) -> Request:
-        return s3_request(endpoint, "HEAD", self, version_query(self.version_id), self.headers)
+        return s3_request(endpoint, self.method, self, self.about + version_query(self.version_id), self.headers)
+
+
+class HeadObject(_Versioned[ObjectInfo]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html"""
+
+    method = "HEAD"
 
     def parse(self, response: Response) -> ObjectInfo:
         size = _number(response.headers, "content-length")
@@ -176,8 +180,32 @@ def _content_range(text: str) -> tuple[int, int, int | None]:
     return first, last, size
 
 
+class Write(Operation[WrittenObject]):
+    """One that leaves an object, by which it is known again. denials: errors that may be due to its own success."""
+
+    denials: ClassVar[tuple[type[ServiceError], ...]] = (PreconditionFailed,)
+    key: str
+    headers: Headers
+
+    def inquiry(self, error: ServiceError) -> HeadObject | None:
+        if not isinstance(error, self.denials):
+            return None
+        return HeadObject(self.bucket, self.key, inquiry_headers(self.headers))
+
+    def recognize(self, found: ObjectInfo) -> WrittenObject | None:
+        return WrittenObject(found.e_tag, found.version_id, found.headers) if self.left(found) else None
+
+    def left(self, found: ObjectInfo) -> bool:
+        """Whether the object that is there now is what this call has left."""
+        raise NotImplementedError
+
+
+def written(response: Response, e_tag: str) -> WrittenObject:
+    return WrittenObject(unquoted(e_tag), response.headers.get("x-amz-version-id"), response.headers)
+
+
 @dataclass(frozen=True)
-class PutObject(Operation[WrittenObject]):
+class PutObject(Write):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 
     Of two conditional ones at once S3 may refuse both, and have them try again: ConditionalRequestConflict.
@@ -194,38 +222,29 @@ class PutObject(Operation[WrittenObject]):
         return s3_request(endpoint, "PUT", self, (), self.headers, self.body)
 
     def parse(self, response: Response) -> WrittenObject:
-        return written(response)
+        return written(response, response.headers.get("etag", ""))
 
-    def inquiry(self, error: ServiceError) -> HeadObject | None:
-        if not isinstance(error, PreconditionFailed):
-            return None
-        return HeadObject(self.bucket, self.key, inquiry_headers(self.headers))
-
-    def recognize(self, found: ObjectInfo) -> WrittenObject | None:
-        if not holds(found, self.body, self.headers):
-            return None
-        return WrittenObject(found.e_tag, found.version_id, found.headers)
+    def left(self, found: ObjectInfo) -> bool:
+        return holds(found, self.body, self.headers)
 
 
-def written(response: Response) -> WrittenObject:
-    headers = response.headers
-    return WrittenObject(unquoted(headers.get("etag", "")), headers.get("x-amz-version-id"), headers)
-
-
-@dataclass(frozen=True)
-class DeleteObject(Operation[None]):
+class DeleteObject(_Versioned[None]):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html"""
 
-    bucket: str
-    key: str
-    headers: Headers = field(default_factory=dict, repr=False)
-    version_id: str | None = None
-
-    def request(self, endpoint: Locator) -> Request:
-        return s3_request(endpoint, "DELETE", self, version_query(self.version_id), self.headers)
+    method = "DELETE"
 
     def parse(self, response: Response) -> None:
         return None
+
+
+class GetObjectTagging(_Versioned[Tags]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html"""
+
+    about = (("tagging", ""),)
+
+    def parse(self, response: Response) -> Tags:
+        tag_set = document(response, "Tagging").find("TagSet")
+        return tuple((tag.get("Key"), tag.get("Value")) for tag in tag_set.all("Tag")) if tag_set else ()
 
 
 class CopySource(NamedTuple):
@@ -242,7 +261,7 @@ class CopySource(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CopyObject(Operation[WrittenObject]):
+class CopyObject(Write):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (objects up to 5 GiB)"""
 
     may_fail_in_200: ClassVar[bool] = True
@@ -256,16 +275,10 @@ class CopyObject(Operation[WrittenObject]):
         return s3_request(endpoint, "PUT", self, (), headers)
 
     def parse(self, response: Response) -> WrittenObject:
-        result = document(response, "CopyObjectResult")
-        version_id = response.headers.get("x-amz-version-id")
-        return WrittenObject(unquoted(result.get("ETag")), version_id, response.headers)
+        return written(response, document(response, "CopyObjectResult").get("ETag"))
 
     def inquiry(self, error: ServiceError) -> HeadObject | None:
-        if not isinstance(error, PreconditionFailed) or MARK not in self.headers:
-            return None
-        return HeadObject(self.bucket, self.key, inquiry_headers(self.headers))
+        return super().inquiry(error) if MARK in self.headers else None
 
-    def recognize(self, found: ObjectInfo) -> WrittenObject | None:
-        if found.headers.get(MARK) != self.headers[MARK]:
-            return None
-        return WrittenObject(found.e_tag, found.version_id, found.headers)
+    def left(self, found: ObjectInfo) -> bool:
+        return found.headers.get(MARK) == self.headers[MARK]

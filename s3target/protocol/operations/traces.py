@@ -1,10 +1,10 @@
 """By what a write is known again, once its answer was lost: what it must have left at its key. Pure.
 
 A condition such as If-None-Match refuses the second attempt because of what the first one did, and an upload that was
-completed is no longer there to be completed. Then the object that is there decides: by its size, and by a checksum or
-an ETag that follows from the bytes sent; or, where the write was marked (transfer/marks.py), by its mark. Without a
-mark it cannot be told whether somebody else has written the same bytes in the meantime, and where the store gives
-nothing to compare, such as an ETag that is no MD5 (SSE-KMS, SSE-C) without a checksum, a write counts as refused.
+completed is no longer there to be completed. Then the object that is there decides: by its mark, where the write had
+one (transfer/marks.py), else by its size, and a checksum or an ETag that follows from the bytes sent. Without a mark it
+cannot be told whether somebody else has written the same bytes since; where the store gives nothing to compare, such as
+an ETag that is no MD5 (SSE-KMS, SSE-C) and no checksum, a write counts as refused.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _MD5 = "[0-9a-f]{32}"
 
 
 def inquiry_headers(headers: Headers) -> Headers:
-    """Of a HeadObject that looks for what a write with these headers has left."""
+    """Of a HeadObject for what a write with these headers has left."""
     shared = {name: value for name, value in headers.items() if name.startswith(_SHARED)}
     return {**shared, "x-amz-checksum-mode": "ENABLED"}
 
 
 def holds(info: ObjectInfo, body: Body, headers: Headers) -> bool:
-    """Whether the object has the mark of headers, or else the bytes of body and the metadata of headers.
+    """Whether the object has the mark of headers, or else their metadata and the bytes of body.
 
     OSError if body's file is gone.
     """

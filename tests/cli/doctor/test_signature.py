@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s3target.cli.doctor.store import compare, first_difference, ours_of
-from s3target.protocol.identity import Credentials
-from s3target.protocol.messages import Origin, Request
+from s3target.protocol.messages import Credentials, Origin, Request
 from s3target.protocol.sigv4 import sign
 
 CREDENTIALS = Credentials("AKID", "very-secret", "very-secret-token")

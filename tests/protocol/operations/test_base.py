@@ -12,13 +12,13 @@ from s3target.protocol.endpoint import Endpoint, Location, sts_endpoint
 from s3target.protocol.messages import BytesBody, Origin, Response
 from s3target.protocol.operations.base import Fixed, document, service_error, unquoted
 from s3target.protocol.operations.buckets import CreateBucket, DeleteBucket, HeadBucket
+from s3target.protocol.operations.identity import AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity
 from s3target.protocol.operations.listing import DeleteObjects, ListObjectsV2
 from s3target.protocol.operations.multipart import (
     AbortMultipartUpload,
     CompleteMultipartUpload,
     CreateMultipartUpload,
     ListMultipartUploads,
-    ListParts,
     Part,
     UploadPart,
     UploadPartCopy,
@@ -32,7 +32,6 @@ from s3target.protocol.operations.objects import (
     HeadObject,
     PutObject,
 )
-from s3target.protocol.operations.sts import AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity
 from scripted import STORE, Pieces, error_reply, reply
 
 SOURCE = CopySource("from", "there")
@@ -56,11 +55,10 @@ ON_OBJECTS = [
     UploadPartCopy(SOURCE, "b", "k", "u", 1, ByteRange(0, 9), SSE),
     CompleteMultipartUpload("b", "k", "u", (Part(1, "e"),), SSE),
     AbortMultipartUpload("b", "k", "u", SSE),
-    ListParts("b", "k", "u", headers=SSE),
 ]
 OF_STS = [
     AssumeRole("arn:r", "me", 900, "x", "mfa", mfa_code="SECRET"),
-    AssumeRoleWithWebIdentity("arn:r", "me", "SECRET", 900),
+    AssumeRoleWithWebIdentity("arn:r", "me", "SECRET"),
     GetCallerIdentity(),
 ]
 

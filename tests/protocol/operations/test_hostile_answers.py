@@ -10,12 +10,12 @@ from s3target.errors import BadResponse, S3Error, ServiceError
 from s3target.protocol.messages import Response
 from s3target.protocol.operations.base import service_error
 from s3target.protocol.operations.buckets import HeadBucket
+from s3target.protocol.operations.identity import AssumeRole
 from s3target.protocol.operations.listing import DeleteObjects, ListObjectsV2
 from s3target.protocol.operations.multipart import (
     CompleteMultipartUpload,
     CreateMultipartUpload,
     ListMultipartUploads,
-    ListParts,
     Part,
     UploadPart,
     UploadPartCopy,
@@ -25,11 +25,10 @@ from s3target.protocol.operations.objects import (
     CopyObject,
     CopySource,
     GetObject,
+    GetObjectTagging,
     HeadObject,
     PutObject,
 )
-from s3target.protocol.operations.sts import AssumeRole
-from s3target.protocol.operations.tagging import GetObjectTagging
 from s3target.retry import judge
 from scripted import NOW, Pieces
 
@@ -42,7 +41,6 @@ OPERATIONS = [
     UploadPart("b", "k", "u", 1),
     UploadPartCopy(SOURCE, "b", "k", "u", 1, ByteRange(0, 4)),
     CompleteMultipartUpload("b", "k", "u", (Part(1, "e"),)),
-    ListParts("b", "k", "u"),
     ListMultipartUploads("b"),
     CopyObject(SOURCE, "b", "k"),
     HeadObject("b", "k"),
@@ -59,7 +57,6 @@ DOCUMENTS = [
     b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
     b"<CopyPartResult><ETag>&quot;e&quot;</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></CopyPartResult>",
     b"<CompleteMultipartUploadResult><ETag>&quot;e-1&quot;</ETag></CompleteMultipartUploadResult>",
-    b"<ListPartsResult><Part><PartNumber>1</PartNumber><ETag>e</ETag><Size>5</Size></Part></ListPartsResult>",
     b"<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>u</UploadId><Initiated>2026-11-22T00:00:00Z</Initiated>"
     b"</Upload></ListMultipartUploadsResult>",
     b"<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>",

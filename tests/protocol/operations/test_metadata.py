@@ -8,17 +8,16 @@ import pytest
 
 from s3target.errors import BadResponse, NoCredentials
 from s3target.protocol.endpoint import Location
-from s3target.protocol.identity import Credentials
-from s3target.protocol.messages import Origin, Response
+from s3target.protocol.messages import Credentials, Origin, Response
 from s3target.protocol.operations.base import Fixed
-from s3target.protocol.operations.metadata import (
-    ContainerCredentials,
-    CreateToken,
-    GetRoleCredentials,
-    InstanceCredentials,
-    InstanceRole,
-    InstanceToken,
+from s3target.protocol.operations.identity import (
     SsoToken,
+    container_credentials,
+    create_token,
+    get_role_credentials,
+    instance_credentials,
+    instance_role,
+    instance_token,
 )
 
 HERE = Fixed(Location(Origin("http", "h", 80), "/base", "", ""))
@@ -30,26 +29,26 @@ ENDS = 1_800_000_000.0
 @pytest.mark.parametrize(
     ("operation", "method", "path", "query", "headers"),
     [
-        (InstanceToken(60), "PUT", "/base/latest/api/token", (), {"x-aws-ec2-metadata-token-ttl-seconds": "60"}),
-        (InstanceRole(), "GET", ROLES, (), {}),
-        (InstanceRole("t"), "GET", ROLES, (), {"x-aws-ec2-metadata-token": "t"}),
-        (InstanceCredentials("a/b c", "t"), "GET", ROLES + "a%2Fb%20c", (), {"x-aws-ec2-metadata-token": "t"}),
-        (ContainerCredentials("/v1"), "GET", "/base/v1", (), {"accept": "application/json"}),
+        (instance_token(), "PUT", "/base/latest/api/token", (), {"x-aws-ec2-metadata-token-ttl-seconds": "21600"}),
+        (instance_role(), "GET", ROLES, (), {}),
+        (instance_role("t"), "GET", ROLES, (), {"x-aws-ec2-metadata-token": "t"}),
+        (instance_credentials("a/b c", "t"), "GET", ROLES + "a%2Fb%20c", (), {"x-aws-ec2-metadata-token": "t"}),
+        (container_credentials("/v1"), "GET", "/base/v1", (), {"accept": "application/json"}),
         (
-            ContainerCredentials("/v1", (("id", "1"),), "auth"),
+            container_credentials("/v1", (("id", "1"),), "auth"),
             "GET",
             "/base/v1",
             (("id", "1"),),
             {"accept": "application/json", "authorization": "auth"},
         ),
         (
-            GetRoleCredentials("1", "r", "t"),
+            get_role_credentials("1", "r", "t"),
             "GET",
             "/base/federation/credentials",
             (("role_name", "r"), ("account_id", "1")),
             {"x-amz-sso_bearer_token": "t"},
         ),
-        (CreateToken("c", "s", "r"), "POST", "/base/token", (), {"content-type": "application/json"}),
+        (create_token("c", "s", "r"), "POST", "/base/token", (), {"content-type": "application/json"}),
     ],
 )
 def test_request(operation, method, path, query, headers):
@@ -61,7 +60,7 @@ def test_request(operation, method, path, query, headers):
 
 def test_body_of_create_token():
     """JSON with the names of the API."""
-    with CreateToken("c", "s", "r").request(HERE).body.open() as body:
+    with create_token("c", "s", "r").request(HERE).body.open() as body:
         assert json.loads(body.read()) == {
             "grantType": "refresh_token",
             "clientId": "c",
@@ -76,19 +75,19 @@ ROLE_KEYS = {"accessKeyId": "A", "secretAccessKey": "S", "sessionToken": "T", "e
 @pytest.mark.parametrize(
     ("operation", "content", "result"),
     [
-        (InstanceToken(), b"token\n", "token"),
-        (InstanceRole(), b"my-role", "my-role"),
-        (InstanceCredentials("r"), {"Code": "Success", **KEYS}, Credentials("A", "S", "T", ENDS, "iam-role")),
-        (ContainerCredentials("/"), KEYS, Credentials("A", "S", "T", ENDS, "container-role")),
+        (instance_token(), b"token\n", "token"),
+        (instance_role(), b"my-role", "my-role"),
+        (instance_credentials("r"), {"Code": "Success", **KEYS}, Credentials("A", "S", "T", ENDS)),
+        (container_credentials("/"), KEYS, Credentials("A", "S", "T", ENDS)),
         (
-            ContainerCredentials("/"),
+            container_credentials("/"),
             {"AccessKeyId": "A", "SecretAccessKey": "S"},
-            Credentials("A", "S", None, None, "container-role"),
+            Credentials("A", "S", None, None),
         ),
-        (GetRoleCredentials("1", "r", "t"), {"roleCredentials": ROLE_KEYS}, Credentials("A", "S", "T", ENDS, "sso")),
-        (CreateToken("c", "s", "r"), {"accessToken": "a", "expiresIn": 60}, SsoToken("a", 60, None)),
+        (get_role_credentials("1", "r", "t"), {"roleCredentials": ROLE_KEYS}, Credentials("A", "S", "T", ENDS)),
+        (create_token("c", "s", "r"), {"accessToken": "a", "expiresIn": 60}, SsoToken("a", 60, None)),
         (
-            CreateToken("c", "s", "r"),
+            create_token("c", "s", "r"),
             {"accessToken": "a", "expiresIn": 60, "refreshToken": "n"},
             SsoToken("a", 60, "n"),
         ),
@@ -107,24 +106,24 @@ def less(content: dict, name: str, value: object = None) -> dict:
 @pytest.mark.parametrize(
     ("operation", "content"),
     [
-        (InstanceToken(), b""),
-        (InstanceToken(), b"a\r\nb: c"),
-        (InstanceRole(), b" \n"),
-        (InstanceRole(), "r\u00f6le".encode()),
-        (InstanceCredentials("r"), b"<html>"),
-        (InstanceCredentials("r"), b"[]"),
-        (InstanceCredentials("r"), less(KEYS, "AccessKeyId", "")),
-        (InstanceCredentials("r"), less(KEYS, "SecretAccessKey", 5)),
-        (InstanceCredentials("r"), less(KEYS, "Expiration")),
-        (InstanceCredentials("r"), less(KEYS, "Expiration", "soon")),
-        (ContainerCredentials("/"), less(KEYS, "Expiration", 5)),
-        (ContainerCredentials("/"), b'{"AccessKeyId": "A", "Secr'),
-        (GetRoleCredentials("1", "r", "t"), {}),
-        (GetRoleCredentials("1", "r", "t"), {"roleCredentials": []}),
-        (GetRoleCredentials("1", "r", "t"), {"roleCredentials": less(ROLE_KEYS, "expiration", "soon")}),
-        (GetRoleCredentials("1", "r", "t"), {"roleCredentials": less(ROLE_KEYS, "sessionToken")}),
-        (CreateToken("c", "s", "r"), {"accessToken": "a"}),
-        (CreateToken("c", "s", "r"), {"expiresIn": 5}),
+        (instance_token(), b""),
+        (instance_token(), b"a\r\nb: c"),
+        (instance_role(), b" \n"),
+        (instance_role(), "r\u00f6le".encode()),
+        (instance_credentials("r"), b"<html>"),
+        (instance_credentials("r"), b"[]"),
+        (instance_credentials("r"), less(KEYS, "AccessKeyId", "")),
+        (instance_credentials("r"), less(KEYS, "SecretAccessKey", 5)),
+        (instance_credentials("r"), less(KEYS, "Expiration")),
+        (instance_credentials("r"), less(KEYS, "Expiration", "soon")),
+        (container_credentials("/"), less(KEYS, "Expiration", 5)),
+        (container_credentials("/"), b'{"AccessKeyId": "A", "Secr'),
+        (get_role_credentials("1", "r", "t"), {}),
+        (get_role_credentials("1", "r", "t"), {"roleCredentials": []}),
+        (get_role_credentials("1", "r", "t"), {"roleCredentials": less(ROLE_KEYS, "expiration", "soon")}),
+        (get_role_credentials("1", "r", "t"), {"roleCredentials": less(ROLE_KEYS, "sessionToken")}),
+        (create_token("c", "s", "r"), {"accessToken": "a"}),
+        (create_token("c", "s", "r"), {"expiresIn": 5}),
     ],
 )
 def test_answer_that_breaks_its_promise(operation, content):
@@ -140,17 +139,17 @@ def test_instance_that_says_why_it_has_no_keys():
     """NoCredentials with the reason: asking again is no use."""
     content = b'{"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume the role"}'
     with pytest.raises(NoCredentials, match="AssumeRoleUnauthorizedAccess: EC2 cannot assume the role"):
-        InstanceCredentials("r").parse(Response(200, {}, content))
+        instance_credentials("r").parse(Response(200, {}, content))
 
 
 def test_no_secret_in_repr():
     """Tokens and secrets are left out."""
     shown = [
-        InstanceRole("s3cret"),
-        InstanceCredentials("r", "s3cret"),
-        ContainerCredentials("/", (), "s3cret"),
-        GetRoleCredentials("1", "r", "s3cret"),
-        CreateToken("c", "s3cret", "s3cret"),
+        instance_role("s3cret"),
+        instance_credentials("r", "s3cret"),
+        container_credentials("/", (), "s3cret"),
+        get_role_credentials("1", "r", "s3cret"),
+        create_token("c", "s3cret", "s3cret"),
         SsoToken("s3cret", 60, "s3cret"),
     ]
     assert "s3cret" not in repr(shown)

@@ -13,9 +13,7 @@ from s3target.protocol.operations.multipart import (
     CompleteMultipartUpload,
     CreateMultipartUpload,
     ListMultipartUploads,
-    ListParts,
     Part,
-    PartPage,
     Upload,
     UploadPage,
     UploadPart,
@@ -58,8 +56,6 @@ NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
             ),
         ),
         (AbortMultipartUpload("b", "k", ID), "DELETE", {"uploadId": ID}, {}, EMPTY),
-        (ListParts("b", "k", ID), "GET", {"uploadId": ID}, {}, EMPTY),
-        (ListParts("b", "k", ID, 1000), "GET", {"uploadId": ID, "part-number-marker": "1000"}, {}, EMPTY),
     ],
 )
 def test_requests(operation, method, query, headers, body):
@@ -190,46 +186,6 @@ def test_upload_completed_without_its_result(content):
 def test_upload_aborted():
     """204 and nothing else."""
     assert AbortMultipartUpload("b", "k", ID).parse(reply(204)) is None
-
-
-PARTS = (
-    '<Part><PartNumber>1</PartNumber><ETag>"e1"</ETag><Size>5</Size></Part>'
-    "<Part><PartNumber>3</PartNumber><ETag>e3</ETag></Part>"
-)
-
-
-@pytest.mark.parametrize(
-    ("inner", "page"),
-    [
-        (PARTS, PartPage([Part(1, "e1", 5), Part(3, "e3", 0)], None)),
-        ("", PartPage([], None)),
-        ("<IsTruncated>false</IsTruncated><NextPartNumberMarker>0</NextPartNumberMarker>", PartPage([], None)),
-        ("<IsTruncated>true</IsTruncated><NextPartNumberMarker>3</NextPartNumberMarker>", PartPage([], 3)),
-    ],
-)
-@pytest.mark.parametrize("namespace", ["", NAMESPACE])
-def test_list_of_parts(inner, page, namespace):
-    """Parts, and the number after which the next page begins."""
-    content = f"<ListPartsResult{namespace}>{inner}</ListPartsResult>".encode()
-    assert ListParts("b", "k", ID).parse(reply(200, content)) == page
-
-
-@pytest.mark.parametrize(
-    "inner",
-    [
-        "<Part/>",
-        "<Part><PartNumber>one</PartNumber></Part>",
-        "<Part><PartNumber>1</PartNumber><Size>big</Size></Part>",
-        "<IsTruncated>true</IsTruncated>",
-        "<IsTruncated>true</IsTruncated><NextPartNumberMarker/>",
-        "<IsTruncated>true</IsTruncated><NextPartNumberMarker>5</NextPartNumberMarker>",
-        "<IsTruncated>true</IsTruncated><NextPartNumberMarker>0</NextPartNumberMarker>",
-    ],
-)
-def test_list_of_parts_that_cannot_be_used(inner):
-    """Numbers that are none, or a page that leads back to itself."""
-    with pytest.raises(BadResponse):
-        ListParts("b", "k", ID, 5).parse(reply(200, f"<ListPartsResult>{inner}</ListPartsResult>".encode()))
 
 
 INITIATED = datetime(2026, 11, 22, 20, 15, tzinfo=timezone.utc)

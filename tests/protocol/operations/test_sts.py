@@ -8,10 +8,9 @@ import pytest
 
 from s3target.errors import BadResponse
 from s3target.protocol.endpoint import Location, sts_endpoint
-from s3target.protocol.identity import Credentials
-from s3target.protocol.messages import Origin
+from s3target.protocol.messages import Credentials, Origin
 from s3target.protocol.operations.base import Fixed
-from s3target.protocol.operations.sts import (
+from s3target.protocol.operations.identity import (
     AssumeRole,
     AssumeRoleWithWebIdentity,
     CallerIdentity,
@@ -40,8 +39,8 @@ ROLE = "arn:aws:iam::123456789012:role/a b"
             "sts",
         ),
         (
-            AssumeRoleWithWebIdentity("r", "me", "a.b+c=", 3600),
-            "Action=AssumeRoleWithWebIdentity&DurationSeconds=3600&RoleArn=r&RoleSessionName=me&Version=2011-06-15"
+            AssumeRoleWithWebIdentity("r", "me", "a.b+c="),
+            "Action=AssumeRoleWithWebIdentity&RoleArn=r&RoleSessionName=me&Version=2011-06-15"
             "&WebIdentityToken=a.b%2Bc%3D",
             "",
         ),
@@ -87,11 +86,11 @@ ROLES = [AssumeRole("r", "me"), AssumeRoleWithWebIdentity("r", "me", "t")]
 )
 @pytest.mark.parametrize("namespace", ["", ' xmlns="https://sts.amazonaws.com/doc/2011-06-15/"'])
 def test_keys_of_a_session(operation, expiration, fraction, namespace):
-    """A complete value, with the moment it expires and where it came from."""
+    """A complete value, with the moment it expires."""
     keys = operation.parse(reply(200, session(operation.name, expiration, namespace=namespace)))
     whole = datetime(2026, 11, 22, 21, 44, 13, tzinfo=timezone.utc).timestamp()
     assert keys.expires_at == pytest.approx(whole + fraction, abs=1e-6)
-    assert keys == Credentials("AK", "SK", "T/+=", keys.expires_at, operation.name)
+    assert keys == Credentials("AK", "SK", "T/+=", keys.expires_at)
 
 
 def test_session_without_a_token():

@@ -8,7 +8,7 @@ from s3target.errors import BadResponse
 from s3target.protocol.endpoint import Location
 from s3target.protocol.messages import Origin, Response
 from s3target.protocol.operations.base import Fixed
-from s3target.protocol.operations.tagging import GetObjectTagging
+from s3target.protocol.operations.objects import GetObjectTagging
 
 STORE = Fixed(Location(Origin("http", "store", 80), "/b", "r", "s3"))
 

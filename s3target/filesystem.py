@@ -201,7 +201,7 @@ class FileSystem:
         tried, None).
         """
         with closing(self.keys(path)) as keys:
-            return self._remove_keys(path, keys, Meter(progress)) + self._remove_signs(path)
+            return self._remove_keys(path, keys, Meter(progress)) + self.remove_signs(path)
 
     def _remove_keys(self, path: S3Path, keys: Iterable[str], meter: Meter) -> int:
         failures: list[tuple[str, str, str]] = []
@@ -214,7 +214,7 @@ class FileSystem:
             raise PartialFailure(f"{len(failures)} of {removed + len(failures)} keys below {path} remain", failures)
         return removed
 
-    def _remove_signs(self, path: S3Path) -> int:
+    def remove_signs(self, path: S3Path) -> int:
         """Of a directory whose keys are removed: its Hadoop marker, and folders. The number of markers.
 
         JuiceFS keeps the folders that a batch of removals has emptied, and lists them.
@@ -279,7 +279,7 @@ class FileSystem:
         with closing(self.list(source)) as listed:
             entries = (entry for entry in listed if not (entry.key in markers and entry.size))
             self._copy_entries(_noting(entries, seen), source, destination, options)
-        return self._remove_keys(source, seen, Meter(None)) + self._remove_signs(source)
+        return self._remove_keys(source, seen, Meter(None)) + self.remove_signs(source)
 
 
 def _is_folder(entry: ObjectInfo) -> bool:

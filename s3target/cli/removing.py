@@ -43,6 +43,11 @@ def rm(client: Client, output: Output, options: argparse.Namespace) -> None:
         keys = (key for key in _doomed(client, path, options) if not out(key))
         if not remove(client, output, path.bucket, keys) and not path.is_root:
             output.failure(nothing(path))
+        if options.recursive and not (options.exclude or output.dry_run or is_pattern(path, options.raw)):
+            try:
+                FileSystem(client).remove_signs(path)  # JuiceFS keeps the folders
+            except S3Error as error:
+                output.failure(error)
 
 
 def _doomed(client: Client, path: S3Path, options: argparse.Namespace) -> Iterator[str]:

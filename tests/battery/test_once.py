@@ -39,7 +39,7 @@ def compete(settings: dict[str, Any], bucket: str, writer: int, rounds: int, sta
     results.put((writer, wins))
 
 
-@over("moto", "seaweedfs", "ceph")
+@over("seaweedfs", "ceph")  # moto first looks, then stores: of two at once both may win
 def test_two_processes_race_for_each_output(store: Store, bucket: str) -> None:
     """One of them wins each time, and it is its output that is there."""
     context = multiprocessing.get_context("spawn")

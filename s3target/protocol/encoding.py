@@ -10,7 +10,6 @@ import re
 import time
 from datetime import datetime, timezone
 from functools import lru_cache
-from urllib.parse import unquote_to_bytes
 
 from ..errors import ConfigError
 from .messages import Query
@@ -51,7 +50,11 @@ def query_string(query: Query) -> str:
 def percent_decode(text: str) -> str:
     """Undo percent-encoding as it is in listings: some stores write a space as "+", and all write "+" as %2B."""
     text = text.replace("+", " ")
-    return unquote_to_bytes(text).decode(errors="surrogateescape") if "%" in text else text
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote_to_bytes  # slow to load, and seldom needed
+
+    return unquote_to_bytes(text).decode(errors="surrogateescape")
 
 
 def amz_timestamp(now: float) -> str:

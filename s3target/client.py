@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
 
 from .errors import BadResponse, NoCredentials, S3Error, ServiceError, TransportError
 from .logs import getLogger
@@ -38,6 +37,7 @@ from .retry import (
 )
 from .statistics import CountedStream, Counters, Statistics
 from .stores import UNKNOWN, Store
+from .value import Any, Protocol, TypeVar
 
 _log = getLogger("s3target.client")
 _FREE_RETRIES = 16

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from .client import Client, CredentialProvider
 from .credentials import Anonymous, Profiles, Sources, Static, assume_role, default_chain
@@ -17,7 +16,7 @@ from .retry import RetryPolicy
 from .settings import Settings, resolve
 from .stores import STORES, UNKNOWN
 from .transport import HttpTransport, TransportOptions, environment_proxies
-from .value import replace
+from .value import Any, replace
 
 _OTHER_VARIABLES = ("HOME", "REQUESTS_CA_BUNDLE", "REQUEST_METHOD")
 _shared: dict[object, Client] = {}

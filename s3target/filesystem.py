@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from .client import Client
 from .errors import ConfigError, NotFound, PartialFailure, ServiceError
+from .protocol.encoding import utc
 from .protocol.messages import BytesBody
 from .protocol.operations.listing import MAX_KEYS_PER_DELETE, DeleteObjects, ListObjectsV2, ListPage
 from .protocol.operations.objects import (
@@ -31,9 +30,11 @@ from .protocol.xml import expressible
 from .transfer.marks import mark
 from .transfer.once import insist
 from .transfer.workers import Meter, Workers, run_all
-from .value import NamedTuple, replace
+from .value import TYPE_CHECKING, Any, NamedTuple, cast, replace
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .transfer.plan import Progress, TransferOptions
 
 SCHEMES = ("s3", "s3a", "s3n")
@@ -105,12 +106,8 @@ class Window(NamedTuple):
     end: datetime | None = None
 
     def __contains__(self, moment: object) -> bool:
-        assert isinstance(moment, datetime)
-        return not (self.start and moment <= _utc(self.start)) and not (self.end and moment >= _utc(self.end))
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        at = cast("datetime", moment)
+        return not (self.start and at <= utc(self.start)) and not (self.end and at >= utc(self.end))
 
 
 class FileSystem:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from .credentials import Profiles
 from .errors import ConfigError
 from .logs import getLogger
 from .stores import STORES, guessed
-from .value import NamedTuple, dataclass, field
+from .value import Any, NamedTuple, dataclass, field
 
 _log = getLogger("s3target.settings")
 

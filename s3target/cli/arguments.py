@@ -12,9 +12,9 @@ import re
 import sys
 from functools import partial
 from importlib import import_module
-from typing import Any
 
 from ..errors import ConfigError
+from ..value import Any
 from . import COMMANDS, WITHOUT_STORE
 from .output import columns
 from .places import bucket_path, place, s3_path

@@ -16,9 +16,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import S3Error
+from ..value import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from ..protocol.operations.objects import ObjectInfo

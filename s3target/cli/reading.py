@@ -6,13 +6,13 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
 
 from ..client import Client
 from ..errors import NotFound
 from ..filesystem import FileSystem, S3Path
 from ..protocol.operations.buckets import HeadBucket, ListBuckets
 from ..protocol.operations.objects import GetObject, HeadObject, ObjectInfo, PutObject
+from ..value import Any
 from .output import DONE, FAILED, Output, human_size, moment, object_record
 from .places import folder_of, is_pattern, matching, nothing, select
 

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterable
 from functools import partial
 from itertools import chain, islice
-from typing import BinaryIO
 
 from ..client import Client
 from ..errors import PreconditionFailed, S3Error
@@ -27,7 +26,7 @@ from ..transfer.reader import Reader, ReaderOptions
 from ..transfer.upload import upload
 from ..transfer.workers import Stopped, run_all
 from ..transfer.writer import Writer, WriterOptions
-from ..value import NamedTuple, replace
+from ..value import BinaryIO, NamedTuple, replace
 from .arguments import pair
 from .output import Bar, Output
 from .places import LocalPath, Place, Stdio

@@ -15,9 +15,9 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from ..errors import ConfigError, IntegrityError
+from ..value import Any
 from . import version
 from .output import Output
 

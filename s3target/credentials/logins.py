@@ -12,14 +12,13 @@ import hashlib
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from ..errors import BadResponse, ConfigError, CredentialsError, S3Error, ServiceError
 from ..logs import getLogger
 from ..protocol.encoding import parse_timestamp
 from ..protocol.messages import Credentials, Origin
 from ..protocol.partitions import partition_of
-from ..value import replace
+from ..value import TYPE_CHECKING, Any, replace
 from .profiles import expanded, read_text, stamp_of
 from .provider import Passed, Provider
 

@@ -10,12 +10,11 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ..errors import BadResponse, ConfigError, NoCredentials, ServiceError, TimedOut, TransportError
 from ..logs import getLogger
 from ..protocol.messages import Credentials, Origin, Query
-from ..value import replace
+from ..value import TYPE_CHECKING, replace
 from .profiles import boolean, read_text
 from .provider import Passed, Provider
 

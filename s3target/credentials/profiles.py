@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from ..value import NamedTuple
+from ..value import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import configparser

@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, CredentialsError, RefreshFailed, S3Error
 from ..protocol.messages import Credentials, Origin
-from ..value import dataclass, field, replace
+from ..value import TYPE_CHECKING, Any, dataclass, field, replace
 from .profiles import Profiles, boolean
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ..errors import NoCredentials, RefreshFailed, S3Error
 from ..logs import getLogger
 from ..protocol.messages import Credentials
 from ..transport.fork import renew_in_children
+from ..value import Any
 from .provider import CannotRenew, Passed, Provider, failure
 
 _log = getLogger("s3target.credentials")

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, CredentialsError, RefreshFailed, ServiceError, TransportError
 from ..logs import getLogger
 from ..protocol.messages import Credentials
-from ..value import replace
+from ..value import TYPE_CHECKING, Any, replace
 from .profiles import Profile, read_text
 from .provider import Anonymous, CannotRenew, Passed, Provider, Sources
 from .refreshing import Chain, Refreshing

@@ -12,9 +12,9 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
-from typing import Protocol
 
 from ..errors import ConfigError, Truncated
+from ..value import Protocol
 from .messages import Body, BytesBody, Headers, Request
 from .sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import datetime, timezone
 from functools import lru_cache
 
 from ..errors import ConfigError
+from ..value import TYPE_CHECKING
 from .messages import Query
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
@@ -69,6 +73,8 @@ def _timestamp(second: int) -> str:
 
 def parse_timestamp(text: str) -> datetime:
     """An ISO 8601 time, in UTC; any number of fraction digits. ValueError if it is none."""
+    from datetime import datetime  # slow to load, and most who list never ask
+
     text = text.strip()
     if "T" not in text:
         raise ValueError(f"not a day and a time: {text!r}")
@@ -76,7 +82,7 @@ def parse_timestamp(text: str) -> datetime:
     exact = re.sub(r"\.([0-9]+)", lambda found: "." + found[1][:6].ljust(6, "0"), text)
     stamp = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", exact))
     try:
-        return stamp.astimezone(timezone.utc) if stamp.tzinfo else stamp.replace(tzinfo=timezone.utc)
+        return utc(stamp)
     except OverflowError:
         raise ValueError(f"not a time of these millennia: {text!r}") from None
 
@@ -86,6 +92,8 @@ def parse_http_date(text: str) -> datetime:
 
     Not email.utils: importing it costs more than a whole request.
     """
+    from datetime import datetime, timezone
+
     fields = text.replace("-", " ").split()
     # A year of two digits (RFC 850) is refused rather than guessed.
     if len(fields) < 5 or fields[2] not in _MONTHS or len(fields[3]) < 4:
@@ -98,8 +106,15 @@ def parse_http_date(text: str) -> datetime:
         raise ValueError(f"not an HTTP date: {text!r}") from None
 
 
+def utc(moment: datetime) -> datetime:
+    """The same moment in UTC, which one without a time zone is taken for."""
+    from datetime import timezone
+
+    return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
 def http_date(moment: datetime) -> str:
-    """The inverse of parse_http_date, for a moment with a time zone."""
-    utc = moment.astimezone(timezone.utc)
-    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[utc.weekday()]
-    return f"{day}, {utc.day:02d} {_MONTHS[utc.month - 1]} {utc.year:04d} {utc:%H:%M:%S} GMT"
+    """The inverse of parse_http_date."""
+    moment = utc(moment)
+    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[moment.weekday()]
+    return f"{day}, {moment.day:02d} {_MONTHS[moment.month - 1]} {moment.year:04d} {moment:%H:%M:%S} GMT"

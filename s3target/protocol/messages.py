@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import BinaryIO, Protocol
 
-from ..value import NamedTuple, dataclass, field
+from ..value import BinaryIO, NamedTuple, Protocol, dataclass, field
 
 Headers = Mapping[str, str]
 """Lower-case names to values; never changed once made. A header that came twice has its values joined by ", "."""

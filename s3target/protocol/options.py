@@ -10,12 +10,11 @@ import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
 from functools import cache
-from typing import Any
 
 from ..errors import ConfigError
-from .encoding import http_date, query_string
+from ..value import Any
+from .encoding import http_date, query_string, utc
 from .messages import Headers
 
 ExtraArgs = Mapping[str, Any]
@@ -155,12 +154,10 @@ def _text(name: str, value: Any) -> str:
         return str(value)
     if isinstance(value, Mapping) and name == "Tagging":
         return query_string(tuple(value.items()))
+    from datetime import datetime
+
     if isinstance(value, datetime) and (name == "Expires" or name.endswith("Since")):
-        return http_date(_aware(value))
+        return http_date(value)
     if isinstance(value, datetime) and name == "ObjectLockRetainUntilDate":
-        return _aware(value).astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return utc(value).strftime("%Y-%m-%dT%H:%M:%SZ")
     raise ConfigError(f"{name} is text, not {type(value).__name__}")
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -11,14 +11,13 @@ from __future__ import annotations
 import io
 import os
 from base64 import b64encode
-from typing import TYPE_CHECKING, Protocol
 
 from ..client import Client
 from ..errors import ChecksumMismatch, ConfigError, ServiceError
 from ..protocol.checksum import Digest, stored_checksum
 from ..protocol.operations.objects import ByteRange, GetObject, ObjectInfo
 from ..protocol.options import ExtraArgs, headers_for
-from ..value import dataclass, field, replace
+from ..value import TYPE_CHECKING, Protocol, dataclass, field, replace
 from .plan import DEFAULT_PART, Progress
 from .ranges import RangeBody, ReadAhead, place
 

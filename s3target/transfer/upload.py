@@ -15,7 +15,6 @@ import stat
 import threading
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ..client import Client
 from ..errors import ConfigError, IntegrityError, S3Error
@@ -23,7 +22,7 @@ from ..protocol.messages import Body, BytesBody, FileSlice, Headers
 from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import ExtraArgs, headers_for
-from ..value import NamedTuple, dataclass, field
+from ..value import TYPE_CHECKING, BinaryIO, NamedTuple, cast, dataclass, field
 from .marks import is_conditional, mark
 from .multipart import CHECKSUM_TYPE, FULL_OBJECT, MultipartUpload, declared_checksum
 from .once import insist, keeps_condition

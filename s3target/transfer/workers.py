@@ -15,9 +15,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Generic, TypeVar
 
 from ..errors import S3Error
+from ..value import Any, Generic, TypeVar
 
 AT_FIRST = 8
 """Threads that run_all() begins with: enough to keep a few cores busy, and more would be in each other's way there."""

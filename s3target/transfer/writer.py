@@ -23,7 +23,6 @@ from collections import deque
 from contextlib import ExitStack, suppress
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from ..client import Client
 from ..errors import ConfigError
@@ -32,7 +31,7 @@ from ..protocol.messages import BytesBody
 from ..protocol.operations.multipart import Part, UploadPart
 from ..protocol.operations.objects import PutObject, WrittenObject
 from ..protocol.options import ExtraArgs, headers_for
-from ..value import dataclass, field, replace
+from ..value import TYPE_CHECKING, dataclass, field, replace
 from .marks import mark
 from .multipart import MultipartUpload, declared_checksum
 from .once import insist

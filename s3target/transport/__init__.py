@@ -8,11 +8,10 @@ light.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..protocol.messages import Request, Response
-from ..value import dataclass, field
+from ..value import TYPE_CHECKING, dataclass, field
 from .proxy import environment_proxies
 
 if TYPE_CHECKING:

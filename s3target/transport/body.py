@@ -11,9 +11,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..errors import BadResponse, ConnectionDropped
+from ..value import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -13,10 +13,10 @@ import socket
 import struct
 import time
 from io import BufferedIOBase
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..errors import BadResponse, ConfigError, ConnectFailed, ConnectionDropped, TimedOut, TransportError
 from ..protocol.messages import Body, BytesBody, FileSlice, Origin
+from ..value import TYPE_CHECKING, Any, BinaryIO, cast
 from .head import HeadReader, body_length, keeps_alive
 from .proxy import Proxy
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO
 
 from ..logs import DEBUG, getLogger
 from ..protocol.encoding import query_string
 from ..protocol.messages import BytesBody, Headers, Origin, Request, Response, Stream
+from ..value import TYPE_CHECKING, BinaryIO
 from .body import ChunkedBody, LengthBody, UntilCloseBody
 from .connection import Answer, Connection
 from .head import UNTIL_CLOSE, request_head

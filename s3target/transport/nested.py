@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from typing import TypeVar, cast
+
+from ..value import TypeVar, cast
 
 _RECEIVE_SIZE = 64 * 1024
 _T = TypeVar("_T")

@@ -6,10 +6,10 @@ import os.path
 import socket
 import ssl
 import threading
-from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectFailed
 from ..logs import getLogger
+from ..value import TYPE_CHECKING
 from .fork import renew_in_children
 from .nested import NestedTls
 

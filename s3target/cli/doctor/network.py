@@ -9,13 +9,13 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import Any
 
 from ...errors import ConfigError, CredentialsError, S3Error
 from ...protocol.encoding import parse_http_date
 from ...protocol.endpoint import Endpoint
 from ...protocol.messages import Request, Response
 from ...transport.proxy import Proxy, find_proxy
+from ...value import Any
 from ..arguments import LUIGI_CFG
 from ..output import human_time
 from .finding import NTP, Finding, Patient

@@ -5,10 +5,8 @@ Facts about an operation are declared as class attributes; the loop and the retr
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
-
 from ...errors import BadResponse, ConfigError, ServiceError, error_class
-from ...value import NamedTuple
+from ...value import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from ..encoding import encode_key
 from ..endpoint import Location
 from ..messages import EMPTY, Body, Headers, Query, Request, Response

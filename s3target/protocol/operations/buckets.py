@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import ClassVar
-
 from ...errors import BadResponse
-from ...value import NamedTuple, dataclass, field
+from ...value import TYPE_CHECKING, ClassVar, NamedTuple, dataclass, field
 from ..encoding import parse_timestamp
 from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
 from ..xml import build
 from .base import BucketOperation, Locator, ServiceOperation, document, s3_request
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
 
 from ...errors import BadResponse, NoCredentials
-from ...value import NamedTuple, dataclass, field
+from ...value import Any, ClassVar, NamedTuple, dataclass, field
 from ..encoding import parse_timestamp, percent_encode, query_string
 from ..messages import EMPTY, Body, BytesBody, Credentials, Headers, Query, Request, Response
 from .base import Locator, Result, ServiceOperation, document

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import ClassVar, overload
 
 from ...errors import BadResponse, ConfigError
-from ...value import NamedTuple, dataclass, field
+from ...value import ClassVar, NamedTuple, dataclass, field, overload
 from ..encoding import percent_decode
 from ..messages import BytesBody, Headers, Request, Response
 from ..xml import Element, Markup, build, expressible, parse

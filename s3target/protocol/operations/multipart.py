@@ -5,17 +5,17 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import ClassVar
-
 from ...errors import BadResponse, NoSuchUpload, PreconditionFailed
-from ...value import NamedTuple, dataclass, field
+from ...value import TYPE_CHECKING, ClassVar, NamedTuple, dataclass, field
 from ..encoding import parse_timestamp, percent_decode
 from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
 from ..xml import Markup, build
 from .base import BucketOperation, Locator, Operation, document, s3_request, unquoted
 from .objects import ByteRange, CopySource, ObjectInfo, Write, WrittenObject, written
 from .traces import MARK, consists_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Part(NamedTuple):

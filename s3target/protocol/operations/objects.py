@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
-from typing import ClassVar
 
 from ...errors import BadResponse, PreconditionFailed, ServiceError
-from ...value import NamedTuple, dataclass, field
+from ...value import TYPE_CHECKING, ClassVar, NamedTuple, dataclass, field
 from ..encoding import parse_http_date, parse_timestamp, percent_encode
 from ..messages import EMPTY, Body, Headers, Query, Request, Response, Stream
 from .base import Locator, Operation, Result, document, s3_request, unquoted
 from .traces import MARK, holds, inquiry_headers
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
 
 _NO_HEADERS: Headers = {}
 

@@ -14,8 +14,8 @@ import re
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from ...value import TYPE_CHECKING
 from ..checksum import crc32_combine, digest_body, stored_checksum
 from ..messages import Body, Headers
 

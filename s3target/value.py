@@ -2,9 +2,9 @@
 
 Importing dataclasses (with inspect, ast, dis and tokenize behind it) and building some fifty classes by it costs more
 time than all else between the start of the interpreter and the first answer of a store. Here a class costs next to
-nothing until it is used: its __init__ is compiled when the first value is made. A NamedTuple is collections.namedtuple
-without typing compiling each annotation, and what is for type checkers alone is nothing to anybody else: typing itself
-takes a tenth of that time. For type checkers all is as in the standard library.
+nothing until it is used: its __init__, or __new__ of a named tuple, is compiled when the first value is made. What is
+for type checkers alone is nothing to anybody else: to load typing takes a tenth of that time. For type checkers all is
+as in the standard library.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from typing import cast as cast
     from typing import overload as overload
 else:
-    from collections import namedtuple
+    try:
+        from _collections import _tuplegetter as _getter
+    except ImportError:  # as in collections
+
+        def _getter(index, about):
+            return property(lambda self: self[index])
 
     Any = BinaryIO = ClassVar = TextIO = object
 
@@ -149,16 +154,45 @@ else:
         """A value like this one but for some fields."""
         return type(value)(**{**_getstate(value), **changes})
 
+    class _Tuple(tuple):
+        """What named tuples have in common."""
+
+        __slots__ = ()
+
+        def __new__(cls, *values, **named):
+            """Compiles the __new__ of the tuple's class, and calls it."""
+            owner = next(base for base in cls.__mro__ if "_fields" in base.__dict__)
+            owner.__new__ = staticmethod(_compiled_new(owner))
+            return cls.__new__(cls, *values, **named)
+
+        def _asdict(self):
+            return dict(zip(self._fields, self, strict=True))
+
+        def _replace(self, /, **changes):
+            return type(self)(**{**self._asdict(), **changes})
+
+        def __repr__(self):
+            return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._asdict().items())})"
+
+        def __getnewargs__(self):
+            return tuple(self)
+
+    def _compiled_new(cls):
+        scope = {f"_default_{name}": value for name, value in cls._field_defaults.items()}
+        scope["_new"] = tuple.__new__
+        parameters = [f"{name}=_default_{name}" if name in cls._field_defaults else name for name in cls._fields]
+        values = "".join(f"{name}, " for name in cls._fields)
+        return eval(f"lambda _cls, {', '.join(parameters)}: _new(_cls, ({values}))", scope)  # noqa: S307 - as above
+
     class _NamedTupleMeta(type):
         def __new__(mcs, name, bases, scope):
             if not bases:
                 return super().__new__(mcs, name, bases, scope)
-            fields = scope.get("__annotations__", ())
-            defaults = [scope.pop(field) for field in fields if field in scope]
-            made = namedtuple(name, fields, defaults=defaults, module=scope.pop("__module__"))
-            for attribute, value in scope.items():
-                setattr(made, attribute, value)
-            return made
+            fields = tuple(scope.get("__annotations__", ()))
+            defaults = {field: scope.pop(field) for field in fields if field in scope}
+            names = {"_fields": fields, "__match_args__": fields, "_field_defaults": defaults, "__slots__": ()}
+            getters = {field: _getter(index, None) for index, field in enumerate(fields)}
+            return type(name, (_Tuple,), {**scope, **names, **getters})
 
     class NamedTuple(metaclass=_NamedTupleMeta):
         """The base of a class statement that makes a named tuple, with methods if it likes."""

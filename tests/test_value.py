@@ -130,7 +130,7 @@ def test_named_tuples_are_as_those_of_typing():
     """Fields, defaults, methods, docstring; they unpack, pickle, match, and may have no field."""
     spot = Spot(10)
     assert (*spot, str(spot), spot.far, repr(spot)) == (10, 0, "10/0", True, "Spot(x=10, y=0)")
-    assert (Spot.__doc__, Spot.__module__, Spot.__bases__) == ("A place.", __name__, (tuple,))
+    assert (Spot.__doc__, Spot.__module__, isinstance(spot, tuple)) == ("A place.", __name__, True)
     assert spot._replace(y=1) == pickle.loads(pickle.dumps(Spot(10, 1))) == (10, 1)
     with pytest.raises(TypeError, match="'x'"):
         Spot()

@@ -205,7 +205,7 @@ def _check_variants(url: str | None, fips: bool, dualstack: bool) -> None:
         raise ConfigError(f"{named} chooses among AWS's hosts; turn it off or drop the custom endpoint url {url!r}")
 
 
-_STS_GLOBAL_REGION = re.compile(
+_STS_GLOBAL_REGION = (
     r"ap-northeast-1|ap-south-1|ap-southeast-[12]|ca-central-1|eu-central-1|eu-north-1|eu-west-[123]|sa-east-1"
     r"|us-(east|west)-[12]"
 )
@@ -224,7 +224,7 @@ def sts_endpoint(
     if url is not None:
         origin, prefix = parse_url(url)
         return Location(origin, prefix, _real_region(region), "sts")
-    is_global = region == "aws-global" or (legacy_global and _STS_GLOBAL_REGION.fullmatch(region) is not None)
+    is_global = region == "aws-global" or (legacy_global and re.fullmatch(_STS_GLOBAL_REGION, region) is not None)
     region = _real_region(region)
     if is_global and not fips and not dualstack:
         return Location(Origin("https", "sts.amazonaws.com", 443), "", "us-east-1", "sts")

@@ -44,18 +44,18 @@ def partition_of(region: str) -> Partition:
     return _AWS
 
 
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
-_IPV4_SHAPE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
+_LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+_IPV4_SHAPE = r"[0-9]{1,3}(\.[0-9]{1,3}){3}"
 
 
 def is_host_label(text: str) -> bool:
     """Whether `text` can be one label of a host name: 1-63 letters, digits, hyphens, none of them at an end."""
-    return _LABEL.fullmatch(text) is not None
+    return re.fullmatch(_LABEL, text) is not None
 
 
 def is_virtual_hostable(bucket: str, dots: bool) -> bool:
     """Whether a bucket name can stand in front of a host name; with `dots`, also as several labels."""
-    if len(bucket) < 3 or bucket != bucket.lower() or _IPV4_SHAPE.fullmatch(bucket):
+    if len(bucket) < 3 or bucket != bucket.lower() or re.fullmatch(_IPV4_SHAPE, bucket):
         return False
     return all(map(is_host_label, bucket.split("."))) if dots else is_host_label(bucket)
 

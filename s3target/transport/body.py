@@ -27,7 +27,7 @@ LINE_LIMIT = 8 * 1024
 TRAILER_LIMIT = 64 * 1024
 """Bytes of all trailer lines."""
 
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
+_CHUNK_SIZE = rb"(?s)([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?"  # compiled at its first use
 
 
 class Body(io.RawIOBase):
@@ -161,7 +161,7 @@ class ChunkedBody(Body):
             raise BadResponse("a chunk of the body is longer than it says")
         self._begun = True
         line = self._line()
-        found = _CHUNK_SIZE.fullmatch(line)
+        found = re.fullmatch(_CHUNK_SIZE, line)
         if found is None:
             raise BadResponse(f"malformed chunk size: {line[:40]!r}")
         return int(found[1], 16)

@@ -83,7 +83,7 @@ class WrittenObject(NamedTuple):
 Tags = tuple[tuple[str, str], ...]
 """Keys and values, in the store's order."""
 
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_CONTENT_RANGE = r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)"  # compiled at its first use
 
 
 def version_query(version_id: str | None) -> Query:
@@ -173,7 +173,7 @@ class GetObject(Operation[ObjectStream]):
 
 def _content_range(text: str) -> tuple[int, int, int | None]:
     """first, last and size of "bytes 0-9/100" (RFC 9110 section 14.4)."""
-    found = _CONTENT_RANGE.fullmatch(text)
+    found = re.fullmatch(_CONTENT_RANGE, text)
     if not found:
         raise BadResponse(f"the answer's Content-Range cannot be read: {text!r}")
     first, last, size = int(found[1]), int(found[2]), None if found[3] == "*" else int(found[3])

@@ -45,8 +45,11 @@ def encode_key(key: str) -> str:
 @lru_cache(maxsize=64)  # asked for twice: what is signed is what is sent
 def query_string(query: Query) -> str:
     """The canonical query string: encoded, sorted by encoded name, then value. "" for no query."""
-    if not query:
-        return ""
+    return form(query)
+
+
+def form(query: Query) -> str:
+    """The same for a body, which may hold secrets, so that it is not remembered."""
     pairs = sorted([(percent_encode(name), percent_encode(value)) for name, value in query])
     return "&".join([f"{name}={value}" for name, value in pairs])
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 from ...errors import BadResponse, NoCredentials
 from ...value import Any, ClassVar, NamedTuple, dataclass, field
-from ..encoding import parse_timestamp, percent_encode, query_string
+from ..encoding import form, parse_timestamp, percent_encode
 from ..messages import EMPTY, Body, BytesBody, Credentials, Headers, Query, Request, Response
 from .base import Locator, Result, ServiceOperation, document
 
@@ -31,13 +31,13 @@ class _StsOperation(ServiceOperation[Result]):
     def request(self, endpoint: Locator) -> Request:
         location = endpoint.locate()
         given = ((name, str(value)) for name, value in self.fields().items() if value)
-        form = query_string((("Action", self.name), ("Version", "2011-06-15"), *given))
+        text = form((("Action", self.name), ("Version", "2011-06-15"), *given))
         return Request(
             "POST",
             location.origin,
             location.base_path or "/",
             headers={"content-type": "application/x-www-form-urlencoded; charset=utf-8"},
-            body=BytesBody(form.encode()),
+            body=BytesBody(text.encode()),
             region=location.region,
             service=location.service if self.signed else "",
         )

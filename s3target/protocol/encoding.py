@@ -74,16 +74,23 @@ def _timestamp(second: int) -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
 
 
-def parse_timestamp(text: str) -> datetime:
-    """An ISO 8601 time, in UTC; any number of fraction digits. ValueError if it is none."""
+@lru_cache(maxsize=1)
+def _datetime() -> type[datetime]:
     from datetime import datetime  # slow to load, and most who list never ask
 
+    return datetime
+
+
+def parse_timestamp(text: str) -> datetime:
+    """An ISO 8601 time, in UTC; any number of fraction digits. ValueError if it is none."""
     text = text.strip()
+    if len(text) in (20, 24) and text.endswith("Z"):  # as S3 writes it, in listings too
+        return _datetime().fromisoformat(f"{text[:-1]}+00:00")
     if "T" not in text:
         raise ValueError(f"not a day and a time: {text!r}")
     # Python 3.10 takes neither Z nor other fractions than of 3 or 6 digits.
     exact = re.sub(r"\.([0-9]+)", lambda found: "." + found[1][:6].ljust(6, "0"), text)
-    stamp = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", exact))
+    stamp = _datetime().fromisoformat(re.sub("[Zz]$", "+00:00", exact))
     try:
         return utc(stamp)
     except OverflowError:
@@ -95,7 +102,7 @@ def parse_http_date(text: str) -> datetime:
 
     Not email.utils: importing it costs more than a whole request.
     """
-    from datetime import datetime, timezone
+    from datetime import timezone
 
     fields = text.replace("-", " ").split()
     # A year of two digits (RFC 850) is refused rather than guessed.
@@ -104,7 +111,7 @@ def parse_http_date(text: str) -> datetime:
     hour, minute, second = (int(field) for field in fields[4].split(":"))
     month = _MONTHS.index(fields[2]) + 1
     try:
-        return datetime(int(fields[3]), month, int(fields[1]), hour, minute, second, tzinfo=timezone.utc)
+        return _datetime()(int(fields[3]), month, int(fields[1]), hour, minute, second, tzinfo=timezone.utc)
     except OverflowError:
         raise ValueError(f"not an HTTP date: {text!r}") from None
 

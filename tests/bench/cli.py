@@ -13,7 +13,7 @@ from pathlib import Path
 from . import clients, plot, report
 from .bars import BARS, Bar
 from .figures import Run, figures
-from .null_server import WAN_BYTES_PER_SECOND, WAN_FIRST_BYTE_MS, null_server, processors_awake
+from .null_server import WAN_BYTES_PER_SECOND, WAN_FIRST_BYTE_MS, null_server
 from .runner import Bench, Plan, scratch_folder
 from .store import Store
 from .workloads import BYTES, PROFILES, WORKLOADS, chosen
@@ -37,16 +37,16 @@ def main(words: list[str] | None = None) -> int:
 def _measure(profile: str, options: argparse.Namespace) -> None:
     workloads = chosen(profile, options.workloads, options.scale)
     names = options.clients or list(clients.CLIENTS)
-    plan = Plan(workloads, names, options.rounds, options.loop_seconds, options.timeout)
+    plan = Plan(workloads, names, options.rounds, options.loop_seconds, options.timeout, options.awake)
     largest = max((workload.amount for workload in workloads if workload.kind == BYTES), default=0)
     folder, kind = scratch_folder(largest)
     try:
-        with _store(profile) as store, processors_awake() if options.awake else contextlib.nullcontext():
+        with _store(profile) as store:
             runs = list(Bench(plan, store, folder, _say).runs())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     rounds = f"{options.rounds} round{'s' if options.rounds > 1 else ''}"
-    awake = "; processors kept from sleeping" if options.awake else ""
+    awake = "; processors kept from sleeping between small calls" if options.awake else ""
     heading = f"Medians of {rounds} on {_ABOUT[profile]}; files {kind}{awake}."
     # Of other sizes than those it was set for, a bar means nothing.
     _write(options.out / profile, plan, runs, heading, BARS.get(profile, ()) if options.scale == 1 else ())
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--awake",
         action="store_true",
-        help="keep processors from sleeping: to wake one may take longer than a call",
+        help="keep processors from sleeping between small calls: to wake one may take longer than a call",
     )
     parser.add_argument("--out", type=Path, default=RESULTS, help="a folder for PROFILE.md .png .json (results/ here)")
     return parser

@@ -6,6 +6,7 @@ limit of time; one that was killed for it is not tried again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,9 +19,10 @@ from pathlib import Path
 from . import clients
 from .clients import Job
 from .figures import Run
+from .null_server import processors_awake
 from .processes import Failed, cold_start, run
 from .store import HIT, Store, command, directory, sized
-from .workloads import BYTES, COLD, KEYS, MIB, PREFIXES, Workload
+from .workloads import BYTES, COLD, KEYS, LOOP, MIB, PREFIXES, Workload
 
 COLD_STARTS = 5
 """Per round: one start is short, and its median steadier."""
@@ -28,13 +30,17 @@ COLD_STARTS = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """loop_seconds: how long a loop of small calls goes on. timeout: seconds for one process, then it is killed."""
+    """loop_seconds: how long a loop of small calls goes on. timeout: seconds for one process, then it is killed.
+
+    awake: no processor sleeps during such a loop.
+    """
 
     workloads: list[Workload]
     clients: list[str]
     rounds: int
     loop_seconds: float
     timeout: float
+    awake: bool = False
 
 
 class Bench:
@@ -50,14 +56,18 @@ class Bench:
         """All runs, workload by workload."""
         self._seed("size", HIT, 1024)
         for workload in self.plan.workloads:
-            able = [c for c in self.plan.clients if clients.implements(c, workload.called, self.store.checks)]
             self._prepare(workload)
-            for number in range(self.plan.rounds):
-                turn = number % len(able) if able else 0
-                for client in able[turn:] + able[:turn]:
-                    if (workload.name, client) not in self._killed:
-                        yield from self._turn(workload, client, number)
+            with processors_awake() if self.plan.awake and workload.kind == LOOP else contextlib.nullcontext():
+                yield from self._rounds(workload)
             (self.scratch / "source").unlink(missing_ok=True)
+
+    def _rounds(self, workload: Workload) -> Iterator[Run]:
+        able = [c for c in self.plan.clients if clients.implements(c, workload.called, self.store.checks)]
+        for number in range(self.plan.rounds):
+            turn = number % len(able) if able else 0
+            for client in able[turn:] + able[:turn]:
+                if (workload.name, client) not in self._killed:
+                    yield from self._turn(workload, client, number)
 
     def _prepare(self, workload: Workload) -> None:
         """The file that is put, and on a real store the objects that are read or listed."""

@@ -7,7 +7,7 @@ of itself. The order of a listing is the store's affair: nothing here relies on 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...errors import BadResponse, ConfigError
 from ...value import ClassVar, NamedTuple, dataclass, field, overload
@@ -53,15 +53,15 @@ class Listed(Sequence[ObjectInfo]):
     def __getitem__(self, index: int | slice) -> ObjectInfo | Listed:
         if isinstance(index, slice):
             return Listed(self._bucket, self._rows[index], self._decode)
-        _, modified, e_tag, size, storage_class = self._rows[index]
-        return ObjectInfo(
-            self._bucket,
-            self.keys[index],
-            int(size),
-            unquoted(_unescaped(e_tag)),
-            modified,
-            storage_class or "STANDARD",
-        )
+        return self._entry(self.keys[index], self._rows[index])
+
+    def __iter__(self) -> Iterator[ObjectInfo]:
+        return map(self._entry, self.keys, self._rows)
+
+    def _entry(self, key: str, row: _Row) -> ObjectInfo:
+        _, modified, e_tag, size, storage_class = row
+        e_tag = unquoted(_unescaped(e_tag))
+        return ObjectInfo(self._bucket, key, int(size), e_tag, modified, storage_class or "STANDARD")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)

@@ -281,7 +281,7 @@ class FileSystem:
 
 def _is_folder(entry: ObjectInfo) -> bool:
     """Whether it is no object, but shown as if it were one."""
-    return entry.key.endswith("/") and not entry.e_tag
+    return entry.key.endswith("/") and not entry.size and not entry.e_tag
 
 
 def _noting(entries: Iterable[ObjectInfo], seen: list[str]) -> Iterator[ObjectInfo]:

@@ -11,11 +11,12 @@ from scripted import Move, Scripted, client_for, reply
 ETAG = "&quot;9dd4e461268c8034f5c8564e155c67a6&quot;"
 
 
-def listing(*keys: str, more: bool = False) -> Move:
+def listing(*keys: str, more: bool = False, folder_size: int = 0) -> Move:
     """Those that end in "/" are folders: JuiceFS lists them as if they were objects, without an ETag."""
     entries = "".join(
         f"<Contents><Key>{key}</Key><LastModified>2026-11-25T02:56:13.866Z</LastModified>"
-        f"<ETag>{'' if key.endswith('/') else ETAG}</ETag><Size>{0 if key.endswith('/') else 1}</Size></Contents>"
+        f"<ETag>{'' if key.endswith('/') else ETAG}</ETag>"
+        f"<Size>{folder_size if key.endswith('/') else 1}</Size></Contents>"
         for key in keys
     )
     page = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{keys[-1]}</NextContinuationToken>" if more else ""
@@ -55,3 +56,12 @@ def test_a_moved_directory_leaves_no_folder() -> None:
     transport = Scripted(listing("d/a"), copied, REMOVED, listing("d/"), listing("d/"), GONE)
     assert FileSystem(client_for(transport)).move_directory(S3Path("b", "d"), S3Path("b", "to"), TransferOptions()) == 1
     assert transport.log[-1] == "DELETE /b/d/ 204"
+
+
+def test_a_marker_that_holds_bytes_stays_where_nothing_has_an_etag() -> None:
+    """It was not copied, so it must not go with what was."""
+    copied = reply(200, f"<CopyObjectResult><ETag>{ETAG}</ETag></CopyObjectResult>".encode())
+    left = listing("d/", folder_size=5)
+    transport = Scripted(listing("d/", "d/a", folder_size=5), copied, REMOVED, left)
+    assert FileSystem(client_for(transport)).move_directory(S3Path("b", "d"), S3Path("b", "to"), TransferOptions()) == 1
+    assert not any(line.startswith("DELETE") for line in transport.log)

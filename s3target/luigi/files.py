@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .key import S3Key
 
 _LARGE = 64 << 20
+"""Bytes of a file whose removal is not waited for."""
 _BUFFER_SIZE = 256 * 1024
 """Bytes between the caller and the file or the store: lines are cut out of it at C speed."""
 

@@ -140,9 +140,10 @@ class Workers:
 
     def _grow(self) -> None:
         """More threads, if the processors were not busy with this process since the last look."""
-        passed, spent = (now - then for now, then in zip(_clocks(), self._looked_at, strict=True))
+        clocks = _clocks()
+        passed, spent = (now - then for now, then in zip(clocks, self._looked_at, strict=True))
         if passed >= PATIENCE:
-            self._looked_at = _clocks()
+            self._looked_at = clocks
             if spent < BUSY * passed * (os.cpu_count() or 1):
                 self._used = min(4 * self._used, self._threads)
 

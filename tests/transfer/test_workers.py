@@ -25,6 +25,22 @@ def no_thread_is_left() -> Iterator[None]:
     assert ours() == []
 
 
+class Gauge:
+    """How many are in its block at once, at most."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self.most = threading.Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+
+
 def returning(value: int) -> Callable[[], int]:
     return lambda: value
 
@@ -42,39 +58,28 @@ def test_no_jobs_start_no_thread() -> None:
 
 def test_as_many_run_at_once_as_allowed_and_no_more() -> None:
     """All threads meet at a barrier, so they did run together; a counter shows that no other ran beside them."""
-    barrier, lock = threading.Barrier(3), threading.Lock()
-    running, most = 0, 0
+    barrier, gauge = threading.Barrier(3), Gauge()
 
     def job() -> None:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        barrier.wait(10)
-        with lock:
-            running -= 1
+        with gauge:
+            barrier.wait(10)
 
     run_all([job] * 12, 3)
-    assert most == 3
+    assert gauge.most == 3
 
 
 @pytest.mark.parametrize(("computed", "expected"), [(0.0, 40), (4.0, AT_FIRST)])
 def test_more_threads_where_they_only_wait(monkeypatch: pytest.MonkeyPatch, computed: float, expected: int) -> None:
     """For a store that is far away; processors that are busy would not be less so. computed: seconds in each second."""
     monkeypatch.setattr(workers, "_clocks", lambda: (time.monotonic(), computed * time.monotonic() * cores))
-    lock, running, most, cores = threading.Lock(), 0, 0, os.cpu_count() or 1
+    gauge, cores = Gauge(), os.cpu_count() or 1
 
     def job() -> None:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        time.sleep(0.1)
-        with lock:
-            running -= 1
+        with gauge:
+            time.sleep(0.1)
 
     run_all([job] * 80, 40)
-    assert most == expected
+    assert gauge.most == expected
 
 
 def test_jobs_are_made_only_when_a_thread_is_free() -> None:

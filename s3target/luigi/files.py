@@ -269,10 +269,12 @@ class ReadableS3File(io.BufferedReader):
     one without using it, as io.TextIOWrapper of Python 3.10 does, must not set a pipe going that takes the bytes.
     """
 
-    # io.TextIOWrapper asks before each line, and io's own is slow to answer. True until there is something to close.
-    closed = True
+    # io.TextIOWrapper asks before each line, and io's own is slow to answer, as is what stands in a dictionary.
+    __slots__ = ("closed",)
+    closed: bool
 
     def __init__(self, s3_key: S3Key, *, for_program: bool = False) -> None:
+        self.closed = True  # until there is something to close
         self.s3_key = s3_key
         self._for_program = for_program
         self._pipe: Pipe | None = None

@@ -28,7 +28,7 @@ from .plan import MIB, TransferOptions, part_ranges, threads_for
 from .ranges import RangeBody, place
 from .workers import Meter, Stopped, run_all
 
-BUFFER = MIB // 4
+BUFFER = MIB // 2
 """Bytes that each thread holds."""
 _DEFAULT = TransferOptions()
 

@@ -19,12 +19,12 @@ from types import TracebackType
 from ..errors import S3Error
 from ..value import Any, Generic, TypeVar
 
-AT_FIRST = 8
+AT_FIRST = 4
 """Threads that run_all() begins with: enough to keep a few cores busy, and more would be in each other's way there."""
 PATIENCE = 0.005
-"""Seconds after which it has four times as many, if all had work and the processors had not: it is a store far away
+"""Seconds after which it has eight times as many, if all had work and the processors had not: it is a store far away
 that they wait for."""
-BUSY = 0.4
+BUSY = 0.25
 """The share of the processors' time that this process uses where more threads are no help."""
 GRACE = 0.3
 """Seconds that an interrupt waits for running jobs: Ctrl-C is to be over within one, requests to clean up included."""
@@ -66,7 +66,7 @@ class Workers:
     """The pool. Leaving the `with` block waits for all jobs, or, if by an exception, stops and drains.
 
     stop: an Event of the caller's, where jobs are made before the pool is; set once there is no use in going on.
-    at_first: so many threads, and every PATIENCE that they only wait four times as many, up to `threads`.
+    at_first: so many threads, and every PATIENCE that they only wait eight times as many, up to `threads`.
     Only the thread that made the pool calls its methods.
     """
 
@@ -145,7 +145,7 @@ class Workers:
         if passed >= PATIENCE:
             self._looked_at = clocks
             if spent < BUSY * passed * (os.cpu_count() or 1):
-                self._used = min(4 * self._used, self._threads)
+                self._used = min(8 * self._used, self._threads)
 
     def _has_room(self) -> bool:
         return self._held < self._used + self._waiting

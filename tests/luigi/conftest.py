@@ -68,6 +68,10 @@ def in_environment(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+LUIGIS_OWN = "ignore:datetime.datetime.utc:DeprecationWarning:luigi.parameter"
+"""What Luigi 3.6 is warned of on Python 3.12 or later."""
+
+
 @pytest.fixture
 def start(in_environment: None, tmp_path: Path) -> Iterator[Run]:
     """Runs a script in a new interpreter that has the store in its environment, warnings being errors."""
@@ -76,7 +80,7 @@ def start(in_environment: None, tmp_path: Path) -> Iterator[Run]:
     def run(script: str, *arguments: str) -> subprocess.Popen[str]:
         path = tmp_path / "script.py"
         path.write_text(script)
-        argv = [sys.executable, "-W", "error", str(path), *arguments]
+        argv = [sys.executable, "-W", "error", "-W", LUIGIS_OWN, str(path), *arguments]
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, text=True)
         started.append(process)

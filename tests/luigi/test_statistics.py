@@ -31,13 +31,16 @@ class Show(logging.Handler):
     def emit(self, record):
         print(record.levelname, record.getMessage(), flush=True)
 
-logging.getLogger("luigi-interface").addHandler(Show())
-S3Client().put_string("x" * 2_000_000, f"{sys.argv[1]}/in")
+logger = logging.getLogger("luigi-interface")
+logger.addHandler(Show())
+logger.setLevel(logging.DEBUG)  # Luigi configures no worker that was not forked
 if "quiet" not in sys.argv:
     s3target.log_statistics()
     s3target.log_statistics()
-tasks = [Copy(sys.argv[1]), Copy(sys.argv[1], True)]
-luigi.build(tasks, local_scheduler=True, workers=int(sys.argv[2]))
+if __name__ == "__main__":
+    S3Client().put_string("x" * 2_000_000, f"{sys.argv[1]}/in")
+    tasks = [Copy(sys.argv[1]), Copy(sys.argv[1], True)]
+    luigi.build(tasks, local_scheduler=True, workers=int(sys.argv[2]))
 """
 
 

@@ -151,9 +151,10 @@ class Half(luigi.Task):
             raise ValueError("in the middle of it")
 
 
-tasks = [Half(f"{sys.argv[1]}/{how}", how) for how in ("raise", "exit")]
-assert not luigi.build(tasks, workers=2, local_scheduler=True, no_lock=True, log_level="CRITICAL")
-assert not any(task.complete() for task in tasks)
+if __name__ == "__main__":
+    tasks = [Half(f"{sys.argv[1]}/{how}", how) for how in ("raise", "exit")]
+    assert not luigi.build(tasks, workers=2, local_scheduler=True, no_lock=True, log_level="CRITICAL")
+    assert not any(task.complete() for task in tasks)
 """
 
 

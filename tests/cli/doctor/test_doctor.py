@@ -26,6 +26,7 @@ from servers.moto import moto_auth_store
 from servers.signed import make_bucket, request
 from servers.store import Store
 from servers.tls import make_authority
+from stores import over
 
 Keys = Callable[[], list[str]]
 
@@ -253,6 +254,17 @@ def test_a_region_that_the_store_corrects(run: Run) -> None:
     assert status == 0
     assert (step(found, "region").status, step(found, "region").remedy) == ("fixed", "set region_name = eu-west-9")
     assert "region_name = eu-west-9" in step(found, "luigi.cfg").text
+
+
+@over("swift")
+def test_a_region_that_a_real_store_refuses(run: Run, base: str, in_store: Store) -> None:
+    """It says which one it wants, so that is fixed, and told."""
+    status, found = findings(run, "--region", "mars-north-1", base)
+    assert (status, failed(found)) == (0, [])
+    assert (step(found, "region").status, step(found, "region").remedy) == (
+        "fixed",
+        f"set region_name = {in_store.region}",
+    )
 
 
 def patient_with_clock(store: Store, bucket: str, ahead: float) -> tuple[Client, Patient]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 from luigi.format import UTF8, Bzip2, Gzip, Nop
 
 from connected import Counting, settings_for
+from full_disk import no_file_over
 from s3target import (
     AtomicS3File,
     ConfigError,
@@ -148,18 +149,7 @@ def test_a_failed_upload_is_raised(make: Make, folder: Path, format: str) -> Non
     assert list(folder.iterdir()) == []
 
 
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file may grow over 64 KiB: what a write then gets (EFBIG) comes like ENOSPC of a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, before)
-
-
-@pytest.mark.usefixtures("full_disk")
+@no_file_over(64 * 1024)
 @pytest.mark.parametrize("format", ["default", "UTF8", "Nop"])
 @pytest.mark.parametrize("pieces", [1, 100], ids=["at once", "piece by piece"])
 def test_a_full_disk_commits_nothing(make: Make, keys: Keys, folder: Path, format: str, pieces: int) -> None:
@@ -170,7 +160,7 @@ def test_a_full_disk_commits_nothing(make: Make, keys: Keys, folder: Path, forma
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.usefixtures("full_disk")
+@no_file_over(64 * 1024)
 @pytest.mark.parametrize("format", ["default", "UTF8", "Nop"])
 def test_a_disk_that_is_full_at_the_last_bytes_commits_nothing(
     make: Make, keys: Keys, folder: Path, format: str
@@ -190,7 +180,7 @@ def test_a_disk_that_is_full_at_the_last_bytes_commits_nothing(
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.usefixtures("full_disk")
+@no_file_over(64 * 1024)
 def test_a_swallowed_write_error_is_told_again(make: Make, keys: Keys, folder: Path) -> None:
     """A task that ignores it must not end as if its output were there."""
     with pytest.raises(OSError, match="nothing is committed"):
@@ -199,7 +189,7 @@ def test_a_swallowed_write_error_is_told_again(make: Make, keys: Keys, folder: P
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.usefixtures("full_disk")
+@no_file_over(64 * 1024)
 def test_a_full_disk_under_gzip_commits_nothing(make: Make, keys: Keys, folder: Path) -> None:
     """gzip writes to the temporary file itself; that it failed is known by its exit status."""
     noise = os.urandom(300_000)

@@ -10,7 +10,6 @@ import contextlib
 import gc
 import itertools
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ import pytest
 from luigi.format import UTF8, Bzip2, Gzip, MixedUnicodeBytes, Nop, SysNewLine, Text
 from luigi.target import FileSystemException
 
+from full_disk import no_file_over
 from s3target.__main__ import main
 from s3target.client import Client
 from s3target.errors import S3Error
@@ -212,18 +212,7 @@ def test_a_part_that_is_refused(
     nothing_happened(store, folder)
 
 
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file may grow at all: what a write then gets (EFBIG) comes like ENOSPC of a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, before)
-
-
-@pytest.mark.usefixtures("full_disk")
+@no_file_over(0)
 @every_way
 def test_a_full_disk(opened: Open, store: MisbehavingStore, folder: Path, name: str, mode: str, content: bytes) -> None:
     """An error and no object; what is uploaded while it is written needs no disk."""

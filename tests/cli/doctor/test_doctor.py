@@ -365,6 +365,16 @@ def test_a_proxy_that_cannot_be(run: Run, monkeypatch: pytest.MonkeyPatch, url: 
     assert told in step(found, "proxy").text
 
 
+@pytest.mark.usefixtures("some_keys")
+def test_plain_http_where_https_is_spoken(run: Run) -> None:
+    """Some servers say 400 then, in words that are no S3 error."""
+    refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\nConnection: close\r\n\r\nTLS"
+    with ScriptedServer(lambda peer: peer.wait_for_close(), *[answers_and_closes(refusal)] * 2) as server:
+        _, found = findings(run, "--endpoint-url", f"http://127.0.0.1:{server.port}", "s3://bucket")
+    assert failed(found) == ["list"]
+    assert "endpoint_url" in step(found, "list").remedy
+
+
 # -------------------------------------------------------------------------------------------------------- what is left
 
 

@@ -81,7 +81,7 @@ def _dispatch(argv: list[str]) -> int:
         return run_luigi(after)
     from .arguments import parser_for
 
-    options = parser_for(name).parse_intermixed_args([*before, *after])
+    options = parser_for(name).parse_intermixed_args(_literal([*before, *after]))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a key may have characters that the terminal has not
@@ -94,6 +94,13 @@ def split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
     while place < len(argv) and argv[place].startswith("-"):
         place += 2 if argv[place] in _VALUE_OPTIONS else 1
     return list(argv[:place]), argv[place] if place < len(argv) else "", list(argv[place + 1 :])
+
+
+def _literal(argv: list[str]) -> list[str]:
+    """argv without "--", after which nothing is an option: argparse, of mixed arguments, refuses "-x" there too."""
+    place = argv.index("--") if "--" in argv else len(argv)
+    files = (f"./{word}" if word.startswith("-") and word != "-" else word for word in argv[place + 1 :])
+    return [*argv[:place], *files]
 
 
 def _run(options: argparse.Namespace, store: bool) -> int:

@@ -113,8 +113,9 @@ def parser_for(name: str) -> argparse.ArgumentParser:
     _add(parser, arguments.replace("COPY", _COPY))
     if module not in WITHOUT_STORE:
         add_connection(parser)
-    _add(parser.add_argument_group("output"), "--json -q/--quiet --debug")
-    parser.set_defaults(run=run, fail_usage=parser.error)
+    # A pipeline's output is Luigi's own.
+    _add(parser.add_argument_group("output"), "--debug" if module == "demo" else "--json -q/--quiet --debug")
+    parser.set_defaults(run=run, fail_usage=parser.error, json=False, quiet=False)
     return parser
 
 

@@ -66,6 +66,7 @@ def test_the_version_is_told(run: Run) -> None:
         (["cp", "--jobs", "0", "s3://b/k", "."], "'0' is no whole number of 1 or more"),
         (["--region", "x", "luigi", "Task"], "luigi takes no --region"),
         (["--region", "x", "demo"], "unrecognized arguments: --region x"),
+        (["demo", "--quiet"], "unrecognized arguments: --quiet"),
         (["vendor"], "name either a folder or --zipapp FILE"),
         (["vendor", "--name", "not-a-name", "dir"], "is no name of a Python package"),
     ],

@@ -78,6 +78,16 @@ def test_for_people_it_is_a_line_a_step(run: Run, base: str, in_store: Store) ->
 
 
 @seaweedfs
+def test_quiet_leaves_what_failed(run: Run, base: str) -> None:
+    """On stderr, with what to do."""
+    assert run("doctor", "-q", base) == (0, b"", "")
+    ran = run("doctor", "-q", "s3://no-such-bucket-0815")
+    assert (ran.status, ran.content) == (1, b"")
+    assert ran.err.startswith("s3target: FAILED  bucket ")
+    assert "-> check the name" in ran.err
+
+
+@seaweedfs
 def test_read_only_writes_nothing(run: Run, base: str, put: Put) -> None:
     """One object is read."""
     path = put("p/mine", b"content")

@@ -207,6 +207,7 @@ _ADVICE = {
     "AuthorizationHeaderMalformed": "Check the region: region_name=..., AWS_REGION or the profile",
     "PermanentRedirect": "The bucket lives in another region; set region_name",
     "AccessDenied": "These credentials lack the permission; a missing key reads so too without s3:ListBucket",
+    "HTTP407": "A proxy refuses: put user:password@ into its URL, or correct it",
     "InvalidObjectState": "The object is archived; restore it first",
 }
 

@@ -109,6 +109,10 @@ def test_config_error_is_a_value_error():
             ServiceError(403, "RequestTimeTooSkewed", operation="PutObject", bucket="b", key="k"),
             "PutObject s3://b/k: 403 RequestTimeTooSkewed. This machine's clock is off; set it by NTP",
         ),
+        (
+            ServiceError(407, "HTTP407", operation="GetObject", bucket="b", key="k"),
+            "GetObject s3://b/k: 407 HTTP407. A proxy refuses: put user:password@ into its URL, or correct it",
+        ),
         (PartialFailure("1 key stays", [("k", "AccessDenied", "")]), "1 key stays: 'k': AccessDenied"),
         (
             PartialFailure("12 keys stay", [(f"k{i}", "C", "m") for i in range(12)]),

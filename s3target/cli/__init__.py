@@ -28,7 +28,7 @@ COMMANDS = {
     "mv": ("copying", "copy, then remove the source", "places -r/--recursive --no-clobber --raw COPY"),
     "rm": ("removing", "remove objects", "keys -r/--recursive -n/--dry-run --exclude --raw"),
     "sync": ("syncing", "make a folder like another one", "source target --size-only --checksum --delete COPY"),
-    "presign": ("reading", "a URL that anyone can use for a while", "path --expires --put --version-id"),
+    "presign": ("reading", "a URL that anyone can use for a while", "key --expires --put --version-id"),
     "du": ("reading", "how much lies there", "keys -H/--human-readable --raw"),
     "mb": ("removing", "make a bucket", "buckets -n/--dry-run"),
     "rb": ("removing", "remove a bucket", "buckets --force -n/--dry-run"),
@@ -50,6 +50,7 @@ WITHOUT_STORE = ("demo", "vendor", "completion")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; the exit status, as the module says."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    _open_what_is_closed()
     try:
         return _dispatch(argv)
     except SystemExit as ended:  # argparse, and Luigi, have said why
@@ -59,8 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        _let_go_of_stdout()
         return 141
+    finally:
+        _let_go_of_stdout()
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -79,7 +81,7 @@ def _dispatch(argv: list[str]) -> int:
         return run_luigi(after)
     from .arguments import parser_for
 
-    options = parser_for(name).parse_intermixed_args([*before, *after])
+    options = parser_for(name).parse_intermixed_args(_literal([*before, *after]))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a key may have characters that the terminal has not
@@ -92,6 +94,13 @@ def split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
     while place < len(argv) and argv[place].startswith("-"):
         place += 2 if argv[place] in _VALUE_OPTIONS else 1
     return list(argv[:place]), argv[place] if place < len(argv) else "", list(argv[place + 1 :])
+
+
+def _literal(argv: list[str]) -> list[str]:
+    """argv without "--", after which nothing is an option: argparse, of mixed arguments, refuses "-x" there too."""
+    place = argv.index("--") if "--" in argv else len(argv)
+    files = (f"./{word}" if word.startswith("-") and word != "-" else word for word in argv[place + 1 :])
+    return [*argv[:place], *files]
 
 
 def _run(options: argparse.Namespace, store: bool) -> int:
@@ -164,9 +173,20 @@ def _wrong(usage: str) -> int:
     return 2
 
 
+def _open_what_is_closed() -> None:
+    """A standard stream that was closed before us (`>&-`) fails if it is used, and no file of ours gets its number."""
+    closed = {"stdin": (os.O_WRONLY, "r"), "stdout": (os.O_RDONLY, "w"), "stderr": (os.O_WRONLY, "w")}
+    for name, (flags, mode) in closed.items():
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.open(os.devnull, flags), mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def _let_go_of_stdout() -> None:
     """So that the interpreter's last flush does not complain. From the documentation of the signal module."""
     from contextlib import suppress
 
-    with suppress(OSError, ValueError):  # as of what is no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):  # as of what is no file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

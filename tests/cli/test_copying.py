@@ -117,6 +117,14 @@ def test_several_sources_go_into_a_folder(run: Run, base: str, put: Put, keys: K
     assert keys() == ["all/a", "all/b", "all/c", "x/c"]
 
 
+def test_after_two_dashes_nothing_is_an_option(run: Run, base: str, folder: Path, keys: Keys) -> None:
+    """As scripts write it whose file names may be anything."""
+    (folder / "-dash").write_text("x")
+    assert run("cp", "-q", "--", "-dash", f"{base}/").status == 0
+    assert run("cp", "-q", "--", "-dash", "-dash", f"{base}/d/").status == 0
+    assert keys() == ["-dash", "d/-dash"]
+
+
 @both
 def test_stdin_and_stdout(run: Run, base: str, get: Get, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of any length; nothing but the object is on stdout."""

@@ -63,7 +63,9 @@ def test_ls_as_json(run: Run, tree: str) -> None:
 
 def test_ls_of_nothing_fails(run: Run, tree: str) -> None:
     """Status 1, for scripts; but an empty bucket is none of its faults. A missing bucket is told."""
-    assert run("ls", f"{tree}/nothing") == (1, b"", "")
+    ran = run("ls", f"{tree}/nothing")
+    assert (ran.status, ran.content) == (1, b"")
+    assert "/nothing: 404 NoSuchKey: there is nothing" in ran.err
     ran = run("ls", "s3://no-such-bucket-0815")
     assert ran.status == 1
     assert "404 NoSuchBucket" in ran.err

@@ -66,6 +66,7 @@ def test_the_version_is_told(run: Run) -> None:
         (["cp", "--jobs", "0", "s3://b/k", "."], "'0' is no whole number of 1 or more"),
         (["--region", "x", "luigi", "Task"], "luigi takes no --region"),
         (["--region", "x", "demo"], "unrecognized arguments: --region x"),
+        (["demo", "--quiet"], "unrecognized arguments: --quiet"),
         (["vendor"], "name either a folder or --zipapp FILE"),
         (["vendor", "--name", "not-a-name", "dir"], "is no name of a Python package"),
     ],
@@ -175,6 +176,22 @@ def test_a_reader_that_has_enough_ends_it_quietly(tmp_path: Path) -> None:
         process.stdin.write(b"g")
         process.stdin.close()
         assert (process.wait(60), process.stderr.read()) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    ("closed", "argv", "told"),
+    [
+        (">&-", "completion bash", "s3target: Bad file descriptor\n"),
+        ("<&-", "cp - s3://b/k", "s3target: cp -: Bad file descriptor\n"),
+        (">&- 2>&-", "completion bash", ""),
+    ],
+)
+def test_streams_that_are_closed(closed: str, argv: str, told: str) -> None:
+    """Status 1 and a line, as coreutils: what was to be read or written is not lost without a word."""
+    command = ["/bin/sh", "-c", f"exec {sys.executable} -m s3target {argv} {closed}"]
+    env = {**os.environ, **KEYS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, told)
 
 
 def test_ctrl_c_ends_it_quietly() -> None:

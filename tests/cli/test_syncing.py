@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Put, Run
+from server.scripted_socket import ScriptedServer, answers_and_closes
 
 Get = Callable[[str], "bytes | None"]
 Keys = Callable[[], list[str]]
@@ -55,6 +56,16 @@ def test_what_is_missing_new_or_of_another_size_goes_up(run: Run, base: str, get
     touch(tree / "a", 60)
     assert copied(run("sync", "tree", f"{base}/x").lines) == ["tree/a"]
     assert get("x/a") == b"LONGER"
+
+
+def test_a_source_that_is_a_file_is_told(run: Run, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing was done."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    empty = b"HTTP/1.1 200 OK\r\nContent-Length: 39\r\n\r\n<ListBucketResult></ListBucketResult>\r\n"
+    with ScriptedServer(answers_and_closes(empty)) as server:
+        ran = run("sync", "--endpoint-url", f"http://127.0.0.1:{server.port}", "tree/a", "s3://b/x/")
+    assert (ran.status, ran.content, ran.err) == (1, b"", "s3target: tree/a: Not a directory\n")
 
 
 @both

@@ -134,6 +134,15 @@ def test_a_single_file_works_where_nothing_is_installed(
     assert files_of(tmp_path / "inside" / "s3target") == own_files() | {MANIFEST}
 
 
+def test_an_old_python_is_told_what_is_needed(run: Run, tmp_path: Path) -> None:
+    """Instead of a traceback; as RHEL 9 has 3.9."""
+    run("vendor", "--zipapp", tmp_path / "s3target.pyz")
+    script = "import runpy, sys; sys.version_info = (3, 9); runpy.run_path('s3target.pyz', run_name='__main__')"
+    done = bare_python("-c", script, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("s3target needs Python 3.10 or later; this is ")
+
+
 def test_the_same_version_makes_the_same_bytes(run: Run, tmp_path: Path) -> None:
     """Of the single file and of the manifest; another file is not overwritten without --force."""
     one, two = tmp_path / "1.pyz", tmp_path / "2.pyz"

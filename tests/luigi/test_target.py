@@ -440,6 +440,7 @@ def test_a_target_with_an_argument_of_boto_2_can_be_read(make: Make, keys: Keys,
     ("arguments", "told"),
     [
         ({"ContentTyp": "text/csv"}, "S3Target knows no option 'ContentTyp'; did you mean ContentType"),
+        ({"overwite": False}, "S3Target knows no option 'overwite'; did you mean overwrite"),
         ({"region_name": "eu-west-1"}, "S3Target knows no option 'region_name'"),
         ({"Metadata": "a=b"}, "Metadata is a mapping"),
         ({"Metadata": {"a": "ż"}}, "must be ASCII"),

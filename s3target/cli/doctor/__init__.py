@@ -12,6 +12,7 @@ from contextlib import closing
 
 from ...client import Client
 from ...composition import connect, resolved
+from ...errors import ConfigError
 from ..arguments import connection_settings
 from ..output import DONE, FAILED, Output
 from .finding import Finding, Patient
@@ -54,6 +55,8 @@ def report(findings: Generator[Finding, None, None], output: Output) -> int:
 
 
 def _tell(finding: Finding, output: Output) -> None:
+    if output.quiet and finding.status == "failed":
+        output.failure(ConfigError("\n".join(finding.lines())))
     for line in [""] if output.json else finding.lines():
         output.tell(line, finding._asdict())
 

@@ -93,7 +93,7 @@ def attempt(step: str, permission: str, act: Callable[[], str | Finding]) -> Fin
     try:
         said = act()
     except ServiceError as error:
-        remedy = f"these credentials lack {permission} here" if error.status == 403 else ""
+        remedy = f"here these credentials lack {permission}" if error.status == 403 else ""
         return Finding("failed", step, str(error), remedy)
     except S3Error as error:
         return Finding("failed", step, str(error))

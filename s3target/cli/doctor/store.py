@@ -42,6 +42,7 @@ _NAMED = {
     "InvalidToken": ("credentials", "the session token does not belong to these keys: set all three anew"),
     "NoSuchBucket": ("bucket", "check the name; s3target ls shows the buckets there are, s3target mb makes one"),
     "RequestTimeTooSkewed": ("clock", NTP),
+    "BadRequest": ("list", "if the store speaks https at this port, endpoint_url should say so"),
     "InvalidBucketName": ("bucket", "the store takes no bucket of this name"),
 }
 

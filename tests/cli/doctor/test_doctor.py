@@ -79,6 +79,16 @@ def test_for_people_it_is_a_line_a_step(run: Run, base: str, in_store: Store) ->
 
 
 @seaweedfs
+def test_quiet_leaves_what_failed(run: Run, base: str) -> None:
+    """On stderr, with what to do."""
+    assert run("doctor", "-q", base) == (0, b"", "")
+    ran = run("doctor", "-q", "s3://no-such-bucket-0815")
+    assert (ran.status, ran.content) == (1, b"")
+    assert ran.err.startswith("s3target: FAILED  bucket ")
+    assert "-> check the name" in ran.err
+
+
+@seaweedfs
 def test_read_only_writes_nothing(run: Run, base: str, put: Put) -> None:
     """One object is read."""
     path = put("p/mine", b"content")
@@ -375,6 +385,16 @@ def test_a_proxy_that_cannot_be(run: Run, monkeypatch: pytest.MonkeyPatch, url: 
     status, found = findings(run, "--endpoint-url", "http://store.example", "s3://bucket")
     assert (status, failed(found)) == (1, ["proxy"])
     assert told in step(found, "proxy").text
+
+
+@pytest.mark.usefixtures("some_keys")
+def test_plain_http_where_https_is_spoken(run: Run) -> None:
+    """Some servers say 400 then, in words that are no S3 error."""
+    refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\nConnection: close\r\n\r\nTLS"
+    with ScriptedServer(lambda peer: peer.wait_for_close(), *[answers_and_closes(refusal)] * 2) as server:
+        _, found = findings(run, "--endpoint-url", f"http://127.0.0.1:{server.port}", "s3://bucket")
+    assert failed(found) == ["list"]
+    assert "endpoint_url" in step(found, "list").remedy
 
 
 # -------------------------------------------------------------------------------------------------------- what is left

@@ -52,7 +52,9 @@ class Answer:
         reader = HeadReader()
         head, end = None, 0.0
         while head is None:
-            if self.begun and time.monotonic() > (end := end or time.monotonic() + self.patience):
+            if not reader.rest:  # nothing yet, or a 1xx answer, by which a store says that it is at work
+                end = 0.0
+            elif time.monotonic() > (end := end or time.monotonic() + self.patience):
                 raise BadResponse(f"the head of the answer has begun, but is not whole after {self.patience:g} s")
             piece = self._sock.recv(RECEIVE_SIZE)
             if not piece:

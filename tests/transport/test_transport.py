@@ -134,6 +134,22 @@ def test_a_length_beside_chunks_is_not_believed(transport: HttpTransport) -> Non
         transport.close()
 
 
+def test_a_store_may_say_that_it_is_still_at_work() -> None:
+    """By a 1xx answer now and then: the patience for a head is none for all of them."""
+
+    def works(peer: Peer) -> None:
+        peer.read_request()
+        for _ in range(4):
+            peer.send(b"HTTP/1.1 102 Processing\r\n\r\n")
+            time.sleep(0.4)
+        peer.send(OK)
+
+    with ScriptedServer(works) as server:
+        transport = HttpTransport(TransportOptions(read_timeout=1))
+        assert content(transport.send(get(server.origin))) == b"ok"
+        transport.close()
+
+
 def test_an_answer_may_come_byte_by_byte(transport: HttpTransport) -> None:
     """Packets have no meaning."""
 

@@ -159,8 +159,8 @@ def _retry_after(headers: Headers) -> float | None:
     """Seconds, of Retry-After (RFC 9110 section 10.2.3, the number form) or AWS's x-amz-retry-after (milliseconds)."""
     milliseconds, seconds = headers.get("x-amz-retry-after", ""), headers.get("retry-after", "")
     if milliseconds.isascii() and milliseconds.isdigit():
-        return int(milliseconds) / 1000
-    return float(int(seconds)) if seconds.isascii() and seconds.isdigit() else None
+        return float(milliseconds) / 1000
+    return float(seconds) if seconds.isascii() and seconds.isdigit() else None
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,8 @@ def adjust(offset):
         (GET, error_reply(503, "SlowDown", x_amz_retry_after="500", retry_after="9"), retry(True, after=0.5)),
         (GET, error_reply(503, "SlowDown", retry_after=date(NOW)), retry(throttled=True)),
         (GET, error_reply(503, "SlowDown", retry_after="-1"), retry(throttled=True)),
+        (GET, error_reply(503, "SlowDown", retry_after="9" * 5000), retry(throttled=True, after=float("inf"))),
+        (GET, error_reply(503, "SlowDown", x_amz_retry_after="9" * 400), retry(throttled=True, after=float("inf"))),
         (GET, error_reply(503, "SlowDown", retry_after="²"), retry(throttled=True)),
         (GET, reply(429), retry(throttled=True)),
         (STS, error_reply(400, "Throttling"), retry(throttled=True)),

@@ -15,6 +15,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
+from itertools import islice
 
 from ..client import Client
 from ..errors import ChecksumMismatch
@@ -24,7 +25,7 @@ from ..protocol.operations.objects import ByteRange, GetObject, ObjectInfo
 from ..protocol.options import headers_for
 from ..value import NamedTuple, replace
 from .destination import Destination
-from .plan import MIB, TransferOptions, part_ranges, threads_for
+from .plan import MIB, PartRange, TransferOptions, part_ranges, threads_for
 from .ranges import RangeBody, place
 from .workers import Meter, Stopped, run_all
 
@@ -86,7 +87,9 @@ class _Download:
         self._meter = Meter(options.progress, size)
         # Ranges that nothing binds together, or that the store does not know (RFC 9110 section 14.3), are no help.
         in_parts = size and head.info.e_tag and head.info.headers.get("accept-ranges") != "none"
-        self._parts = list(part_ranges(size, options.part_size))[1:] if size and in_parts else []
+        self._parts: Iterator[PartRange] | None = None
+        if size and size > options.part_size and in_parts:
+            self._parts = islice(part_ranges(size, options.part_size), 1, None)
 
     def run(self) -> int:
         """Fetch it all and compare. The object's size."""
@@ -95,7 +98,7 @@ class _Download:
         threads = 1
         if self._parts:
             threads = threads_for(size, self._options.part_size, self._options.threads)
-            self._head.read_up_to(self._parts[0].offset)
+            self._head.read_up_to(self._options.part_size)
             self._digest = None
         pieces = run_all(self._jobs(), threads, self._stop)
         self._verify(pieces)
@@ -105,7 +108,7 @@ class _Download:
 
     def _jobs(self) -> Iterator[Callable[[], _Piece]]:
         yield partial(self._keep, self._head)
-        for part in self._parts:
+        for part in self._parts or ():
             yield partial(self._fetch, ByteRange(part.offset, part.offset + part.length - 1))
 
     def _fetch(self, byte_range: ByteRange) -> _Piece:

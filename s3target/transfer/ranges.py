@@ -42,11 +42,11 @@ class RangeBody:
         self._breaks = self._surplus = 0
         self._stream: Stream | None = None
         self.position, self._last = operation.byte_range or ByteRange(0)
+        self.end: int | None = None
         answer = self._ask()
         size = answer.info.size
         self.info = self._known = known or answer.info
         self.whole = answer.first == 0 and size == (-1 if answer.length is None else answer.length)
-        self.end = self._end(answer)
         self._broke_at = self.position
         self._worth_it = _WORTH_IT if self.end is None else min(_WORTH_IT, (self.end - self.position) // 32)
 
@@ -100,6 +100,8 @@ class RangeBody:
             self.close()
             raise self._changed()
         self._surplus = self.position - answer.first
+        if self.end is None:  # a range may tell what the stream before it did not, and come in part
+            self.end = self._end(answer)
         return answer
 
     def _end(self, answer: ObjectStream) -> int | None:

@@ -17,7 +17,7 @@ from io import BufferedIOBase
 from ..errors import BadResponse, ConfigError, ConnectFailed, ConnectionDropped, TimedOut, TransportError
 from ..protocol.messages import Body, BytesBody, FileSlice, Origin
 from ..value import TYPE_CHECKING, Any, BinaryIO, cast
-from .head import HeadReader, body_length, keeps_alive
+from .head import CHUNKED, HeadReader, body_length, keeps_alive
 from .proxy import Proxy
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ class Answer:
         reader = HeadReader()
         head, end = None, 0.0
         while head is None:
-            if self.begun and time.monotonic() > (end := end or time.monotonic() + self.patience):
+            if not reader.rest:  # nothing yet, or a 1xx answer, by which a store says that it is at work
+                end = 0.0
+            elif time.monotonic() > (end := end or time.monotonic() + self.patience):
                 raise BadResponse(f"the head of the answer has begun, but is not whole after {self.patience:g} s")
             piece = self._sock.recv(RECEIVE_SIZE)
             if not piece:
@@ -62,6 +64,8 @@ class Answer:
         self.status, self.headers, self.rest = head.status, head.headers, reader.rest
         self.length = body_length(self._method, head.status, head.headers)
         self.keep_alive = keeps_alive(head)
+        if self.length == CHUNKED:
+            head.headers.pop("content-length", None)  # it does not hold then: RFC 9112 section 6.3
 
 
 class Connection:
@@ -291,10 +295,14 @@ def _wait_in_kernel(sock: socket.socket, timeout: float) -> bool:
         sock.settimeout(timeout)
         return False
     sock.settimeout(None)
-    seconds, fraction = divmod(timeout, 1.0)
-    timeval = struct.pack("@ll", int(seconds), int(fraction * 1e6))
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+    seconds, fraction = divmod(max(timeout, 0.001), 1.0)  # to the kernel, 0 is no timeout
+    try:
+        timeval = struct.pack("@ll", int(seconds), int(fraction * 1e6))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+    except (OSError, struct.error):  # another timeval: on 32 bits time may have 64
+        sock.settimeout(timeout)
+        return False
     return True
 
 

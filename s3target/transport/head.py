@@ -89,6 +89,8 @@ def parse_head(block: bytes) -> Head:
     except UnicodeDecodeError:
         text = block.decode("latin-1")
     text = text.replace("\r\n", "\n")
+    if "\n " in text or "\n\t" in text:  # folded lines: RFC 9112 section 5.2
+        text = re.sub(r"\n[ \t]+", " ", text)
     if "\r" in text or "\0" in text:
         raise BadResponse("a bare CR or a NUL in the head of the answer")
     first, *lines = text[:-2].split("\n")
@@ -114,7 +116,6 @@ def _headers(lines: list[str]) -> dict[str, str]:
 
 @lru_cache(maxsize=1024)  # a store's answers all have the same few names
 def _received_name(name: str) -> str:
-    # A folded line (obs-fold) begins with a blank, so it ends up here as well.
     if not name or _BAD_IN_NAME.search(name):
         raise BadResponse(f"malformed header name in the answer: {name[:80]!r}")
     return name.lower()

@@ -39,6 +39,7 @@ class Tls:
         ConfigError: the options name files that cannot be. ConnectFailed: no agreement with the other side.
         """
         context = self.context()
+        host = host.rstrip(".")  # certificates are made out without the dot of the root
         try:
             if isinstance(sock, ssl.SSLSocket):
                 return NestedTls(sock, context, host)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from s3target.errors import (
     PreconditionFailed,
     ServerFault,
 )
+from s3target.protocol.operations.objects import ObjectInfo
 from s3target.transfer.download import BUFFER, download
 from s3target.transfer.plan import TransferOptions
 from transfer.memory_store import MemoryStore, crc32_header, ctrl_c
@@ -265,6 +269,21 @@ def test_memory_is_one_buffer_per_thread(target: Path) -> None:
     download(store, "b", "k", str(target), TransferOptions(2 * BUFFER, 2))
     assert target.stat().st_size == 3 * BUFFER
     assert store.largest_read <= BUFFER
+
+
+def test_a_size_that_cannot_be_is_no_disk_and_no_memory(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store may announce what it likes: parts are not listed before there is room for them."""
+    store = ready()
+    info = ObjectInfo("b", "k", 1 << 50, "e")
+    monkeypatch.setattr(store, "_info", lambda *_: info)
+    tracemalloc.start()
+    try:
+        with pytest.raises(OSError, match=re.escape(os.strerror(errno.ENOSPC))):
+            download(store, "b", "k", str(target), TransferOptions(5 << 30))
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+    assert os.listdir(target.parent) == []
 
 
 def test_no_more_requests_at_once_than_threads(target: Path) -> None:

@@ -44,6 +44,16 @@ class IgnoresConditions(MemoryStore):
         return super()._GetObject(replace(operation, if_match=None))
 
 
+class GivesLittle(MemoryStore):
+    """Of a range never more than ten bytes, as RFC 9110 section 15.3.7 allows; of the whole no length."""
+
+    def _GetObject(self, operation: Any) -> ObjectStream:
+        if operation.byte_range:
+            first = operation.byte_range.first
+            operation = replace(operation, byte_range=ByteRange(first, first + 9))
+        return super()._GetObject(operation)
+
+
 @pytest.fixture(autouse=True)
 def no_thread_is_left_behind() -> Iterator[None]:
     before = set(threading.enumerate())
@@ -284,6 +294,18 @@ def test_a_store_that_ignores_ranges_and_never_gets_further_is_given_up(store: M
         with pytest.raises(ConnectionDropped):
             reader.read(10)
     assert store.pauses == [1, 2, 3, 4]
+
+
+def test_a_part_of_the_rest_is_not_the_end_of_an_object_of_unknown_length() -> None:
+    """The range that goes on where it broke off says how long the object is."""
+    store = GivesLittle()
+    store.put("b", "k", CONTENT)
+    store.lengths = False
+    store.breaks = [7]
+    with reader_of(store) as reader:
+        assert reader.read() == CONTENT
+    assert ranges(store) == ["all", "bytes=7-", "bytes=17-", "bytes=27-"]
+    assert store.open_streams == 0
 
 
 def test_an_object_of_unknown_length_is_read_to_its_end(store: MemoryStore) -> None:

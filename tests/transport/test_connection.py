@@ -17,7 +17,7 @@ from typing import BinaryIO
 import pytest
 import trustme
 
-from s3target.errors import ConfigError, ConnectionDropped, TimedOut
+from s3target.errors import ConfigError, ConnectFailed, ConnectionDropped, TimedOut
 from s3target.protocol.messages import Body, BytesBody, FileSlice, Origin, Request
 from s3target.transport import HttpTransport, TransportOptions
 from s3target.transport.connection import Connection
@@ -235,6 +235,33 @@ def test_tcp_options_are_set() -> None:
             kept = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.calcsize("@ll"))
             assert struct.unpack("@ll", kept) == (60, 0)
             connection.close()
+
+
+@pytest.mark.parametrize("tiny", [1e-9, 2e-7])
+def test_the_smallest_timeout_is_one(tiny: float) -> None:
+    """To the kernel, no microsecond at all is no timeout."""
+    with ScriptedServer(Peer.wait_for_close) as server:
+        connection = Connection(server.origin, TransportOptions(read_timeout=tiny), None, None, None)
+        connection.connect()
+        assert any(connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.calcsize("@ll")))
+        connection.close()
+
+
+def test_a_kernel_that_takes_no_such_timeout_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a time is longer than a long: 32 bits, 64 for time_t."""
+    monkeypatch.setattr(socket, "SO_RCVTIMEO", 9999)
+
+    def is_silent(peer: Peer) -> None:
+        peer.read_request()
+        peer.wait_for_close()
+
+    with ScriptedServer(is_silent) as server, pytest.raises(TimedOut, match=r"was silent for 0\.2 s"):
+        HttpTransport(TransportOptions(read_timeout=0.2)).send(Request("GET", server.origin, "/"))
+
+
+def test_a_timeout_longer_than_time_is_refused_as_an_error_of_ours() -> None:
+    with ScriptedServer(Peer.wait_for_close) as server, pytest.raises(ConnectFailed, match="cannot connect"):
+        HttpTransport(TransportOptions(read_timeout=1e30)).send(Request("GET", server.origin, "/"))
 
 
 def test_a_host_that_cannot_be_one_is_refused() -> None:

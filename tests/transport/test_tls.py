@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -132,6 +133,19 @@ def test_the_host_name_is_told_to_the_server(authority: trustme.CA, trusted: str
         with ScriptedServer(answers(OK), tls=context) as server:
             assert ask(HttpTransport(options(trusted)), Origin("https", host, server.port)) == b"ok"
     assert told == ["localhost", None]
+
+
+def test_the_dot_of_the_root_is_in_no_certificate(authority: trustme.CA, trusted: str) -> None:
+    """https://localhost./ is the host "localhost", to SNI (RFC 6066 section 3) and to its certificate."""
+    told: list[str | None] = []
+    context = serving(authority, "localhost")
+    context.sni_callback = lambda sock, name, context: told.append(name)
+    with ScriptedServer(answers(OK), tls=context) as server:
+        sock = socket.create_connection(("127.0.0.1", server.port), 2)
+        with Tls(options(trusted)).wrap(sock, "localhost.") as wrapped:  # type: ignore[union-attr]
+            wrapped.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert wrapped.recv(100) == OK
+    assert told == ["localhost"]
 
 
 def test_old_protocols_are_not_spoken() -> None:

@@ -124,6 +124,32 @@ def test_a_chunked_body_ends_with_its_last_chunk() -> None:
         transport.close()
 
 
+def test_a_length_beside_chunks_is_not_believed(transport: HttpTransport) -> None:
+    """Else who goes by it takes a part of the body for all of it. RFC 9112 section 6.3."""
+    reply = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+    with ScriptedServer(answers(reply)) as server:
+        response = transport.send(get(server.origin))
+        assert "content-length" not in response.headers
+        assert content(response) == b"ok"
+        transport.close()
+
+
+def test_a_store_may_say_that_it_is_still_at_work() -> None:
+    """By a 1xx answer now and then: the patience for a head is none for all of them."""
+
+    def works(peer: Peer) -> None:
+        peer.read_request()
+        for _ in range(4):
+            peer.send(b"HTTP/1.1 102 Processing\r\n\r\n")
+            time.sleep(0.4)
+        peer.send(OK)
+
+    with ScriptedServer(works) as server:
+        transport = HttpTransport(TransportOptions(read_timeout=1))
+        assert content(transport.send(get(server.origin))) == b"ok"
+        transport.close()
+
+
 def test_an_answer_may_come_byte_by_byte(transport: HttpTransport) -> None:
     """Packets have no meaning."""
 

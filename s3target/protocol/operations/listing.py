@@ -27,7 +27,7 @@ _Row = tuple[str, str, str, str, str]
 # object for each node; what does not match stays in the rest, which is parsed as XML.
 _ENTRY = (
     r"<Contents>\s*<Key>([^<]*)</Key>\s*<LastModified>([^<]*)</LastModified>\s*<ETag>([^<]*)</ETag>\s*"
-    r"(?:<Checksum(?:Algorithm|Type)>[^<]*</Checksum(?:Algorithm|Type)>\s*)*<Size>([0-9]+)</Size>\s*"
+    r"(?:<Checksum(?:Algorithm|Type)>[^<]*</Checksum(?:Algorithm|Type)>\s*)*<Size>([0-9]{1,18})</Size>\s*"
     r"(?:<Owner>(?:\s*<(?:ID|DisplayName)>[^<]*</(?:ID|DisplayName)>)*\s*</Owner>\s*)?"
     r"<StorageClass>([^<]*)</StorageClass>\s*"
     r"(?:<Owner>(?:\s*<(?:ID|DisplayName)>[^<]*</(?:ID|DisplayName)>)*\s*</Owner>\s*)?</Contents>"
@@ -150,7 +150,7 @@ class ListObjectsV2(BucketOperation[ListPage]):
 def _row(entry: Element) -> _Row:
     """An entry in any other form, its texts escaped again as those of the usual form are."""
     fields = {child.name: child.text for child in entry.children}
-    if "Key" not in fields or not fields.get("Size", "").isdecimal():
+    if "Key" not in fields or not re.fullmatch("[0-9]{1,18}", fields.get("Size", "")):
         raise BadResponse(f"a listing entry without a good Key or Size: {fields}")
     texts = (fields.get(name, "") for name in ("Key", "LastModified", "ETag", "Size", "StorageClass"))
     key, modified, e_tag, size, storage_class = (text.replace("&", "&amp;").replace("<", "&lt;") for text in texts)

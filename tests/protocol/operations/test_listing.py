@@ -97,6 +97,8 @@ def test_e_tags_of_a_listing(e_tag):
         listing("<Contents><Key>k</Key></Contents>"),
         listing(entry("k", "")),
         listing(entry("k", "many")),
+        listing(entry("k", "9" * 5000)),
+        listing(entry("k", "٣")),
         listing("<IsTruncated>true</IsTruncated>"),
         listing("<IsTruncated>true</IsTruncated><NextContinuationToken/>"),
         listing("<IsTruncated>true</IsTruncated><NextContinuationToken>T</NextContinuationToken>"),

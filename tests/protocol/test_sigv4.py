@@ -246,7 +246,7 @@ def test_signing_keys_do_not_pile_up():
 
 
 PRINTABLE = [chr(code) for code in range(0x20, 0x7F)]
-BLANKS = st.lists(st.sampled_from(["  ", "\t", " ", *PRINTABLE]), max_size=20).map("".join)
+BLANKS = st.lists(st.sampled_from(["  ", "\t", " ", "\u3000", "\xa0", "\xe9", *PRINTABLE]), max_size=20).map("".join)
 NAMES = st.from_regex(r"x-amz-meta-[a-z0-9-]{1,12}", fullmatch=True)
 CASES = st.fixed_dictionaries(
     {

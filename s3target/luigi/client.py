@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 from luigi.target import FileAlreadyExists, FileSystem, FileSystemException, MissingParentDirectory
 
@@ -202,9 +202,11 @@ class S3Client(FileSystem):
         """Put a local file to a path. kwargs: boto3's ExtraArgs, progress as for put_multipart()."""
         self.put_multipart(local_path, destination_s3_path, **kwargs)
 
-    def put_string(self, content: str | bytes, destination_s3_path: Any, **kwargs: Any) -> None:
-        """Put text (as UTF-8) or bytes to a path. kwargs: boto3's ExtraArgs."""
+    def put_string(self, content: str | bytes | IO[Any], destination_s3_path: Any, **kwargs: Any) -> None:
+        """Put text (as UTF-8) or bytes, or what a file still holds of them, to a path. kwargs: boto3's ExtraArgs."""
         check_write_options("put_string", kwargs, UPLOAD)
+        if not isinstance(content, str | bytes) and hasattr(content, "read"):
+            content = content.read()
         body = content.encode() if isinstance(content, str) else content
         if not isinstance(body, bytes | bytearray | memoryview):
             raise ConfigError(f"put_string takes text or bytes, not {type(content).__name__}; put() takes a path")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 import pytest
 from luigi.target import FileAlreadyExists, MissingParentDirectory
@@ -69,6 +71,14 @@ def test_a_string_is_put(client: S3Client, base: str, content: str | bytes, expe
     """Text as UTF-8, bytes as they are."""
     client.put_string(content, f"{base}/key")
     assert client.get_as_bytes(f"{base}/key") == expected
+
+
+@pytest.mark.parametrize("file", [io.BytesIO(b"skipped,put"), io.StringIO("skipped,put")], ids=["bytes", "text"])
+def test_what_a_file_still_holds_is_put(client: S3Client, base: str, file: IO[Any]) -> None:
+    """As put_object() of boto3 takes it: from where the file stands."""
+    file.seek(8)
+    client.put_string(file, f"{base}/key")
+    assert client.get_as_bytes(f"{base}/key") == b"put"
 
 
 @pytest.mark.parametrize("content", [None, 5, ["a"]])

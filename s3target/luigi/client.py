@@ -164,8 +164,9 @@ class S3Client(FileSystem):
     def move(self, source_path: Any, destination_path: Any, **kwargs: Any) -> None:
         """Copy, then remove what was copied; all of it stays if anything of the copy failed. Arguments as for copy().
 
-        What arrives in a directory while it is moved stays there. InvalidDeleteException if the copy would go with the
-        source: a directory moved into itself, a path to itself.
+        A copy() or remove() of a subclass is called for it. Otherwise what arrives in a directory while it is moved
+        stays there. InvalidDeleteException if the copy would go with the source: a directory moved into itself, a path
+        to itself.
         """
         for name in ("start_time", "end_time"):
             if kwargs.pop(name, None) is not None:
@@ -178,6 +179,10 @@ class S3Client(FileSystem):
         ):
             raise InvalidDeleteException(f"Cannot move {source_path} into itself: {destination_path}")
         options = _copy_options(source, **kwargs)
+        if type(self).copy is not S3Client.copy or type(self).remove is not S3Client.remove:
+            self.copy(source_path, destination_path, **kwargs)  # a subclass may have a say in both
+            self.remove(source_path)
+            return
         with changing(self.s3, source):
             if self._copy_file(source, destination, options) is not None:
                 self._files.remove(source)
@@ -310,9 +315,7 @@ class S3Client(FileSystem):
         parent = S3Path(place.bucket, place.key.removesuffix("/").rpartition("/")[0])
         if not parents and not self._files.isdir(parent):
             raise MissingParentDirectory(f"{parent} is not there")
-        marker = S3Path(place.bucket, place.below)
-        with writing(self.s3, marker):
-            self._files.write(marker, b"")
+        self.put_string("", S3Path(place.bucket, place.below))
 
     def listdir(
         self, path: Any, start_time: datetime | None = None, end_time: datetime | None = None, return_key: bool = False

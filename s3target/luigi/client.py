@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 from luigi.target import FileAlreadyExists, FileSystem, FileSystemException, MissingParentDirectory
 
@@ -164,8 +164,9 @@ class S3Client(FileSystem):
     def move(self, source_path: Any, destination_path: Any, **kwargs: Any) -> None:
         """Copy, then remove what was copied; all of it stays if anything of the copy failed. Arguments as for copy().
 
-        What arrives in a directory while it is moved stays there. InvalidDeleteException if the copy would go with the
-        source: a directory moved into itself, a path to itself.
+        A copy() or remove() of a subclass is called for it. Otherwise what arrives in a directory while it is moved
+        stays there. InvalidDeleteException if the copy would go with the source: a directory moved into itself, a path
+        to itself.
         """
         for name in ("start_time", "end_time"):
             if kwargs.pop(name, None) is not None:
@@ -178,6 +179,10 @@ class S3Client(FileSystem):
         ):
             raise InvalidDeleteException(f"Cannot move {source_path} into itself: {destination_path}")
         options = _copy_options(source, **kwargs)
+        if type(self).copy is not S3Client.copy or type(self).remove is not S3Client.remove:
+            self.copy(source_path, destination_path, **kwargs)  # a subclass may have a say in both
+            self.remove(source_path)
+            return
         with changing(self.s3, source):
             if self._copy_file(source, destination, options) is not None:
                 self._files.remove(source)
@@ -202,9 +207,11 @@ class S3Client(FileSystem):
         """Put a local file to a path. kwargs: boto3's ExtraArgs, progress as for put_multipart()."""
         self.put_multipart(local_path, destination_s3_path, **kwargs)
 
-    def put_string(self, content: str | bytes, destination_s3_path: Any, **kwargs: Any) -> None:
-        """Put text (as UTF-8) or bytes to a path. kwargs: boto3's ExtraArgs."""
+    def put_string(self, content: str | bytes | IO[Any], destination_s3_path: Any, **kwargs: Any) -> None:
+        """Put text (as UTF-8) or bytes, or what a file still holds of them, to a path. kwargs: boto3's ExtraArgs."""
         check_write_options("put_string", kwargs, UPLOAD)
+        if not isinstance(content, str | bytes) and hasattr(content, "read"):
+            content = content.read()
         body = content.encode() if isinstance(content, str) else content
         if not isinstance(body, bytes | bytearray | memoryview):
             raise ConfigError(f"put_string takes text or bytes, not {type(content).__name__}; put() takes a path")
@@ -308,9 +315,7 @@ class S3Client(FileSystem):
         parent = S3Path(place.bucket, place.key.removesuffix("/").rpartition("/")[0])
         if not parents and not self._files.isdir(parent):
             raise MissingParentDirectory(f"{parent} is not there")
-        marker = S3Path(place.bucket, place.below)
-        with writing(self.s3, marker):
-            self._files.write(marker, b"")
+        self.put_string("", S3Path(place.bucket, place.below))
 
     def listdir(
         self, path: Any, start_time: datetime | None = None, end_time: datetime | None = None, return_key: bool = False

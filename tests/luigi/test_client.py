@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 import pytest
 from luigi.target import FileAlreadyExists, MissingParentDirectory
 
-from connected import Counting
+from connected import Counting, settings_for
 from s3target import (
     ConfigError,
     DeprecatedBotoClientException,
@@ -69,6 +71,14 @@ def test_a_string_is_put(client: S3Client, base: str, content: str | bytes, expe
     """Text as UTF-8, bytes as they are."""
     client.put_string(content, f"{base}/key")
     assert client.get_as_bytes(f"{base}/key") == expected
+
+
+@pytest.mark.parametrize("file", [io.BytesIO(b"skipped,put"), io.StringIO("skipped,put")], ids=["bytes", "text"])
+def test_what_a_file_still_holds_is_put(client: S3Client, base: str, file: IO[Any]) -> None:
+    """As put_object() of boto3 takes it: from where the file stands."""
+    file.seek(8)
+    client.put_string(file, f"{base}/key")
+    assert client.get_as_bytes(f"{base}/key") == b"put"
 
 
 @pytest.mark.parametrize("content", [None, 5, ["a"]])
@@ -783,3 +793,24 @@ def test_put_string_takes_no_part_size(client: S3Client, base: str) -> None:
     """It is one request."""
     with pytest.raises(ConfigError, match="put_string knows no option 'part_size'"):
         client.put_string("x", f"{base}/key", part_size=PART)
+
+
+def test_a_subclass_has_a_say_in_what_is_made_of_its_methods(store: Store, base: str) -> None:
+    """As in luigi.contrib.s3: what its copy() and put_string() add is there after move() and mkdir() too."""
+
+    class Labelled(S3Client):
+        def copy(self, *args: Any, **kwargs: Any) -> tuple[int, int]:
+            return super().copy(*args, Metadata={"by": "copy"}, MetadataDirective="REPLACE", **kwargs)
+
+        def put_string(self, *args: Any, **kwargs: Any) -> None:
+            super().put_string(*args, Metadata={"by": "put"}, **kwargs)
+
+    client = Labelled(**settings_for(store))
+    client.mkdir(f"{base}/made")
+    for source, destination in (("file", "file2"), ("dir", "dir2"), ("tmp", "target")):
+        client.put_string("x", f"{base}/{source}/1" if source == "dir" else f"{base}/{source}")
+        client.rename_dont_move(f"{base}/{source}", f"{base}/{destination}")
+        assert not client.exists(f"{base}/{source}")
+    bucket = base.removeprefix("s3://")
+    for key, by in {"made/": "put", "file2": "copy", "dir2/1": "copy", "target": "copy"}.items():
+        assert request(store, "HEAD", f"/{bucket}/{key}").headers["x-amz-meta-by"] == by

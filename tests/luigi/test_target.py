@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import io
 import pickle
 import re
 import warnings
@@ -591,3 +592,29 @@ def test_no_warning_for_a_plain_target() -> None:
         warnings.simplefilter("error")
         S3Target("s3://bucket/key")
         S3FlagTarget("s3://bucket/dir/")
+
+
+def test_a_get_key_of_a_subclass_says_what_is_read(store: Store, base: str) -> None:
+    """As in luigi.contrib.s3, where open("r") asks the client for the key: a path may mean another there."""
+
+    class Elsewhere(S3Client):
+        def get_key(self, path: Any, **kwargs: Any) -> Any:
+            return super().get_key(path.replace("alias", "target"), **kwargs)
+
+    client = Elsewhere(**settings_for(store))
+    client.put_string("there", f"{base}/target")
+    assert S3Target(f"{base}/alias", client=client).open().read() == "there"
+    assert S3Target(f"{base}/target", client=client, readahead=2).open().read() == "there"
+    with pytest.raises(FileNotFoundException):
+        S3Target(f"{base}/nothing", client=client).open()
+
+
+def test_a_mocked_get_key_says_what_is_read(client: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's stand-in for an object: get() gives the body, and no store is asked."""
+
+    class Key:
+        def get(self) -> dict[str, io.BytesIO]:
+            return {"Body": io.BytesIO(b"made up")}
+
+    monkeypatch.setattr(client, "get_key", lambda path: Key())
+    assert S3Target("s3://nowhere/key", client=client).open().read() == "made up"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from contextlib import nullcontext
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from s3target.errors import (
     ServiceError,
 )
 from s3target.protocol.operations.multipart import UploadPartCopy
-from s3target.protocol.operations.objects import CopySource
+from s3target.protocol.operations.objects import CopySource, ObjectInfo
 from s3target.transfer.copy import PARTS_AT_ONCE, copy
 from s3target.transfer.plan import MIB, MIN_PART, TransferOptions
 from transfer.memory_store import MemoryStore
@@ -223,13 +226,58 @@ def test_a_store_that_cannot_compare_etags_has_the_source_looked_at_again(replac
 
 
 def test_a_condition_of_the_callers_is_not_a_change() -> None:
-    """CopySourceIfMatch: PreconditionFailed as it is, and the caller's value on every part."""
+    """CopySourceIfMatch, of a source that is replaced meanwhile: PreconditionFailed, and the value on every part."""
     store = ready()
-    options = TransferOptions(MIN_PART, 1, extra_args={"CopySourceIfMatch": "x"}, copy_threshold=MIN_PART)
+    e_tag = store.objects["from", "a/b"].e_tag
+    store.on_call = lambda operation: store.put("from", "a/b", b"other") if operation.name == "UploadPartCopy" else None
+    options = TransferOptions(MIN_PART, 1, extra_args={"CopySourceIfMatch": e_tag}, copy_threshold=MIN_PART)
     with pytest.raises(PreconditionFailed):
         copy(store, SOURCE, "to", "k", options)
     part = next(call for call in store.calls if call.name == "UploadPartCopy")
-    assert part.headers["x-amz-copy-source-if-match"] == '"x"'
+    assert part.headers["x-amz-copy-source-if-match"] == f'"{e_tag}"'
+
+
+E_TAG = hashlib.md5(CONTENT[:10]).hexdigest()
+NOON = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
+BEFORE, AFTER = NOON - timedelta(hours=1), NOON + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "holds"),
+    [
+        ({"Match": E_TAG}, True),
+        ({"Match": f'"{E_TAG}"'}, True),
+        ({"Match": "*"}, True),
+        ({"Match": "other"}, False),
+        ({"NoneMatch": "other"}, True),
+        ({"NoneMatch": E_TAG}, False),
+        ({"NoneMatch": "*"}, False),
+        ({"ModifiedSince": BEFORE}, True),
+        ({"ModifiedSince": NOON}, False),
+        ({"ModifiedSince": "2026-11-25"}, True),  # for the store to refuse
+        ({"UnmodifiedSince": NOON}, True),
+        ({"UnmodifiedSince": BEFORE}, False),
+        ({"UnmodifiedSince": "Wed, 25 Nov 2026 11:59:59 GMT"}, False),
+        ({"Match": E_TAG, "UnmodifiedSince": BEFORE}, True),
+        ({"NoneMatch": E_TAG, "ModifiedSince": BEFORE}, False),
+        ({"Match": E_TAG, "ModifiedSince": AFTER}, False),
+        ({"Match": None}, True),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_a_condition_holds_where_the_store_ignores_it(
+    conditions: dict[str, Any], holds: bool, looked_at: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what the listing or a HEAD has told of the source: a move must not remove what it should not have copied."""
+    store = ready(10)
+    monkeypatch.setattr(store, "_source", lambda source, _: store.objects[source.bucket, source.key])
+    seen = ObjectInfo("from", "a/b", 10, E_TAG, "2026-11-25T12:00:00.700Z")
+    monkeypatch.setattr(store, "_HeadObject", lambda operation: seen)
+    options = TransferOptions(extra_args={f"CopySourceIf{name}": value for name, value in conditions.items()})
+    with nullcontext() if holds else pytest.raises(PreconditionFailed, match="from/a/b"):
+        copy(store, SOURCE, "to", "k", options, None if looked_at else seen)
+    assert (("to", "k") in store.objects) == holds
 
 
 def test_the_destination_condition_is_kept() -> None:

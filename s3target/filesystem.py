@@ -214,15 +214,15 @@ class FileSystem:
     def remove_signs(self, path: S3Path) -> int:
         """Of a directory whose keys are removed: its Hadoop marker, and folders. The number of markers.
 
-        JuiceFS keeps the folders that a batch of removals has emptied, and lists them. The marker is asked for by
-        name: a listing right after removals may lack it (SeaweedFS).
+        JuiceFS keeps the folders that a batch of removals has emptied, and lists them.
         """
-        if any(_is_folder(entry) for entry in self._signs(path)):
+        left = list(self._signs(path))
+        if any(_is_folder(entry) for entry in left):
             with closing(self.list(path)) as entries:
                 folders = (S3Path(*entry[:2]) for entry in entries if _is_folder(entry))
                 run_all((partial(self.remove, folder) for folder in folders), threads=4)
         marker = S3Path(path.bucket, path.key.removesuffix("/") + FOLDER_MARKER)
-        if self.info(marker) is None:
+        if not any(entry.key == marker.key for entry in left):
             return 0
         self.remove(marker)
         return 1

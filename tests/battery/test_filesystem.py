@@ -22,9 +22,20 @@ ONE_OF_A_KIND = over(*PLAIN)
 
 
 def fill(files: FileSystem, bucket: str, keys: Iterable[str]) -> None:
-    """An object at each key, with the key as its content."""
+    """An object at each key, with the key as its content.
+
+    Markers first: SeaweedFS, which is given `d/` and `d/x` at once, may take `d/` for a folder of its own making.
+    """
+    every = list(keys)
+
+    def put(key: str) -> None:
+        files.write(S3Path(bucket, key), key.encode())
+
+    for key in every:
+        if key.endswith("/"):
+            put(key)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key: files.write(S3Path(bucket, key), key.encode()), keys))
+        list(pool.map(put, (key for key in every if not key.endswith("/"))))
 
 
 def keys_below(files: FileSystem, bucket: str, key: str = "") -> list[str]:
@@ -135,7 +146,7 @@ def test_thousands_of_objects_are_listed_and_removed_by_pages(files: FileSystem,
     assert {entry.size for entry in entries} == {len("many/a/0000"), len("many/b/0000 +%")}
     counting.sent.clear()
     assert files.remove_directory(S3Path(bucket, "many/a")) == 1500
-    assert counting.methods() == {"GET": 3, "POST": 2, "HEAD": 1}
+    assert counting.methods() == {"GET": 3, "POST": 2}
     assert keys_below(files, bucket) == others
 
 

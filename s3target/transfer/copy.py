@@ -64,8 +64,10 @@ def copy(
     """
     at_once = max(options.copy_threshold, options.part_size)
     # What must not overwrite is marked, and so needs to know the source's metadata.
-    enough = listed is not None and listed.size <= at_once and not is_conditional(options.extra_args)
-    info = listed if listed is not None and enough else _look_at(client, source, options)
+    if listed is None or listed.size > at_once or is_conditional(options.extra_args):
+        info = _look_at(client, source, options)
+    else:
+        info = listed
     _check_conditions(source, info, options.extra_args)
     if info.size <= at_once:
         return _at_once(client, source, bucket, key, info, options), info.size

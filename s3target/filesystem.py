@@ -257,7 +257,8 @@ class FileSystem:
             for entry in entries
             if (name := entry.key[skip:]) not in ("", "/")
         )
-        sizes = run_all(jobs, threads=options.threads or 16)
+        # From a store nearby answers come so fast that more than one thread would only be in each other's way.
+        sizes = run_all(jobs, options.threads or 16, at_first=1)
         return len(sizes), sum(sizes)
 
     def _copy_entry(self, entry: ObjectInfo, destination: S3Path, options: TransferOptions, meter: Meter) -> int:

@@ -24,7 +24,8 @@ _ESCAPES = str.maketrans(
 
 
 # A document of one level, the form of most: the pattern matches all of it, at C speed, or expat has its say.
-_NAME, _SPACE, _TEXT = "[A-Za-z][A-Za-z0-9]*", "[ \t\n]*", "[^<>&\0-\x08\x0b-\x1f\ufffe\uffff]*"
+_NAME, _SPACE, _PLAIN = "[A-Za-z][A-Za-z0-9]*", "[ \t\n]*", "[^<>&\0-\x08\x0b-\x1f\ufffe\uffff]*"
+_TEXT = f"{_PLAIN}(?:&quot;{_PLAIN})*"  # ETags have quotes; of the other entities expat knows
 _CHILD = rf"<({_NAME})(?:/>|>({_TEXT})</\{{}}>)"
 _FLAT = (  # compiled at its first use
     rf"""(?:<\?xml version=["']1\.0["'](?: encoding=["'](?:UTF|utf)-8["'])? ?\?>{_SPACE})?"""
@@ -108,7 +109,7 @@ def _parse_flat(content: bytes) -> Element | None:
     children = re.findall(_CHILD.format(1), found[2])
     if len(children) >= MAX_ELEMENTS:
         return None
-    return Element(found[1], "", [Element(name, text) for name, text in children])
+    return Element(found[1], "", [Element(name, text.replace("&quot;", '"')) for name, text in children])
 
 
 def _parse_any(content: bytes) -> Element:

@@ -21,6 +21,8 @@ from ..value import Any, Generic, TypeVar
 
 AT_FIRST = 4
 """Threads that run_all() begins with: enough to keep a few cores busy, and more would be in each other's way there."""
+WAITING = 16
+"""Jobs that run_all() makes beyond those that run; its caller sleeps until half of them are gone."""
 PATIENCE = 0.005
 """Seconds after which it has eight times as many, if all had work and the processors had not: it is a store far away
 that they wait for."""
@@ -83,29 +85,26 @@ class Workers:
         self._held = self._idle = self._alive = 0
         self._ending = False
         self._error: BaseException | None = None
+        self._awaited: Callable[[], bool] | None = None
         lock = threading.Lock()
         self._work = threading.Condition(lock)
         self._done = threading.Condition(lock)
 
     def submit(self, job: Callable[[], T]) -> Ticket[T]:
         """Have the job run; waits while the pool is full. Raises the first error of an earlier job."""
-        while not self._has_room() and self._used < self._threads:
-            self.wait_for(self._has_room, PATIENCE)
-            self._grow()
-        self.wait_for(self._has_room)
+        if self._held >= self._used + self._waiting or self._error is not None:
+            self._wait_and_grow(self._has_room)
         ticket = Ticket(self, job)
         with self._work:
             self._held += 1
             self._queue.append(ticket)
-            start = len(self._queue) > self._idle and len(self._started) < self._used
             self._work.notify()
-        if start:
-            self._start()
+        self._start_threads()
         return ticket
 
     def drain(self) -> None:
         """Wait until all jobs are done. Raises the first error."""
-        self.wait_for(lambda: not self._held)
+        self._wait_and_grow(lambda: not self._held)
 
     def close(self, grace: float | None = None) -> None:
         """Drop what waits and end the threads, once their jobs are done or `grace` seconds are over."""
@@ -138,6 +137,12 @@ class Workers:
             self.close(GRACE)
             raise
 
+    def _wait_and_grow(self, condition: Callable[[], bool]) -> None:
+        while not condition() and self._used < self._threads:
+            self.wait_for(condition, PATIENCE)
+            self._grow()
+        self.wait_for(condition)
+
     def _grow(self) -> None:
         """More threads, if the processors were not busy with this process since the last look."""
         clocks = _clocks()
@@ -146,9 +151,11 @@ class Workers:
             self._looked_at = clocks
             if spent < BUSY * passed * (os.cpu_count() or 1):
                 self._used = min(8 * self._used, self._threads)
+                self._start_threads()
 
     def _has_room(self) -> bool:
-        return self._held < self._used + self._waiting
+        """Whether half of what may wait is gone: to be woken for each job that is done costs more than a small job."""
+        return self._held < self._used + self._waiting - self._waiting // 2
 
     def wait_for(self, condition: Callable[[], bool], patience: float | None = None) -> bool:
         """Wait until it holds; False if no job is done for `patience` seconds meanwhile.
@@ -156,14 +163,22 @@ class Workers:
         Raises the first error of a job, or Stopped, in which case it may never hold.
         """
         with self._done:
-            while self._error is None and not condition():
-                if self.stop.is_set():
-                    raise Stopped("the transfer was stopped")
-                if not self._done.wait(patience or _SLICE) and patience is not None:
-                    return False
+            self._awaited = condition
+            try:
+                while self._error is None and not condition():
+                    if self.stop.is_set():
+                        raise Stopped("the transfer was stopped")
+                    if not self._done.wait(patience or _SLICE) and patience is not None:
+                        return False
+            finally:
+                self._awaited = None  # it may hold a ticket, and that a result
             if self._error is not None:
                 raise self._error
         return True
+
+    def _start_threads(self) -> None:
+        for _ in range(min(self._used - len(self._started), len(self._queue) - self._idle)):
+            self._start()
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name=f"s3target-{len(self._started) + 1}", daemon=True)
@@ -192,7 +207,8 @@ class Workers:
                 if error is not None:
                     self._error = self._error or error
                     self._drop()
-                self._done.notify()
+                if error is not None or (self._awaited and self._awaited()):
+                    self._done.notify()
         with self._done:
             self._alive -= 1
             self._done.notify()
@@ -222,14 +238,16 @@ def end_threads(workers: Workers, process: int) -> None:
         workers.close(GRACE)
 
 
-def run_all(jobs: Iterable[Callable[[], T]], threads: int, stop: threading.Event | None = None) -> list[T]:
-    """The results of all jobs in order, with at most `threads` of them running at once, and AT_FIRST to begin with.
+def run_all(
+    jobs: Iterable[Callable[[], T]], threads: int, stop: threading.Event | None = None, at_first: int = AT_FIRST
+) -> list[T]:
+    """The results of all jobs in order, with at most `threads` of them running at once, and at_first to begin with.
 
-    jobs: is asked for the next one only when a thread is free. With one thread, the caller's own does the work.
+    jobs: is asked for no more than WAITING beyond those that run. With one thread, the caller's own does the work.
     """
     if threads == 1:
         return [job() for job in jobs]
-    with Workers(threads, stop=stop, at_first=AT_FIRST) as workers:
+    with Workers(threads, WAITING, stop, at_first) as workers:
         tickets = [workers.submit(job) for job in jobs]
         workers.drain()
         return [ticket.result() for ticket in tickets]

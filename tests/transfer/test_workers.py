@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from s3target.transfer import workers
-from s3target.transfer.workers import AT_FIRST, GRACE, Meter, Stopped, Workers, run_all
+from s3target.transfer.workers import AT_FIRST, GRACE, WAITING, Meter, Stopped, Workers, run_all
 from transfer.memory_store import ctrl_c
 
 
@@ -51,6 +51,23 @@ def test_results_come_in_the_order_of_the_jobs(threads: int) -> None:
     assert run_all([returning(number) for number in range(100)], threads) == list(range(100))
 
 
+def test_the_caller_sleeps_while_there_is_enough_to_do() -> None:
+    """Being woken for each job that is done would cost more than a small job."""
+    looks = 0
+
+    class Counting(Workers):
+        def _has_room(self) -> bool:
+            nonlocal looks
+            if threading.current_thread() is threading.main_thread():
+                looks += 1
+            return super()._has_room()
+
+    with Counting(1, waiting=16) as pool:
+        for _ in range(160):
+            pool.submit(lambda: time.sleep(0.001))
+    assert 0 < looks < 80
+
+
 def test_no_jobs_start_no_thread() -> None:
     """An empty list of jobs has an empty list of results."""
     assert run_all([], 4) == []
@@ -82,8 +99,8 @@ def test_more_threads_where_they_only_wait(monkeypatch: pytest.MonkeyPatch, comp
     assert gauge.most == expected
 
 
-def test_jobs_are_made_only_when_a_thread_is_free() -> None:
-    """Memory is bounded: no job exists beyond those that run and the one to be handed in next."""
+def test_jobs_are_not_made_all_at_once() -> None:
+    """Memory is bounded: no job exists beyond those that run, WAITING, and the one to be handed in next."""
     started, release = threading.Semaphore(0), threading.Event()
     made = []
 
@@ -92,13 +109,14 @@ def test_jobs_are_made_only_when_a_thread_is_free() -> None:
         assert release.wait(10)
 
     def jobs() -> Iterator[Callable[[], None]]:
-        for number in range(20):
+        for number in range(100):
             made.append(number)
             yield job
 
     def look() -> None:
         for _ in range(3):
             assert started.acquire(timeout=10)
+        time.sleep(0.05)
         seen.append(len(made))
         release.set()
 
@@ -107,8 +125,8 @@ def test_jobs_are_made_only_when_a_thread_is_free() -> None:
     watcher.start()
     run_all(jobs(), 3)
     watcher.join()
-    assert seen[0] <= 4
-    assert len(made) == 20
+    assert 3 < seen[0] <= 3 + WAITING + 1
+    assert len(made) == 100
 
 
 def test_the_first_error_is_raised_after_running_jobs_have_ended() -> None:
@@ -146,7 +164,7 @@ def test_after_a_failure_no_more_jobs_are_asked_for() -> None:
 
     with pytest.raises(OSError, match="disk full"):
         run_all(jobs(), 2)
-    assert len(made) < 20
+    assert len(made) < 6 + 2 + 2 * WAITING
 
 
 def test_an_error_of_whoever_makes_the_jobs_stops_the_pool() -> None:

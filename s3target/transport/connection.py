@@ -257,11 +257,22 @@ class Connection:
     def receive(self, view: memoryview) -> int:
         """Bytes of a body into view, all of it if they come in time; 0 at the end of the connection."""
         if not self._plain:
-            return self.receive_some(view)
+            return self._receive_records(view)
         try:
             return cast(int, self.sock.recv_into(view, 0, _WAIT_FOR_ALL))
         except OSError as error:
             raise self.failure(error, True) from error
+
+    def _receive_records(self, view: memoryview) -> int:
+        # TLS gives 16 KiB at a time, and whoever reads has much to do for each piece.
+        got = 0
+        try:
+            while got < len(view) and (count := self.receive_some(view[got:])):
+                got += count
+        except TransportError:
+            if not got:  # else the next call meets it
+                raise
+        return got
 
     def receive_some(self, view: memoryview) -> int:
         """What has come. For bodies of unknown length: they ask for more than there may be."""

@@ -244,16 +244,36 @@ def test_a_body_until_close_must_end_with_a_goodbye(authority: trustme.CA, trust
 
 
 def test_large_bodies_by_tls(authority: trustme.CA, trusted: str) -> None:
-    """Many records make one body, and the connection goes on after it."""
+    """Many records make one body, in a read or two, and the connection goes on after it."""
     content = bytes(range(256)) * 8000
     big = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(content), content)
     transport = HttpTransport(options(trusted))
     with ScriptedServer(answers(big, OK), tls=serving(authority, "127.0.0.1")) as server:
         response = transport.send(Request("GET", server.origin, "/"))
         buffer = bytearray(len(content))
-        have = 0
-        while count := response.reader().readinto(memoryview(buffer)[have:]):
-            have += count
-        assert (have, buffer) == (len(content), content)
+        counts = []
+        while count := response.reader().readinto(memoryview(buffer)[sum(counts) :]):
+            counts.append(count)
+        assert (sum(counts), buffer) == (len(content), content)
+        assert len(counts) <= 2
         assert ask(transport, server.origin) == b"ok"
     assert server.accepted == 1
+
+
+def test_what_came_by_tls_before_a_cut_is_given(authority: trustme.CA, trusted: str) -> None:
+    """So that who reads can go on from there; the error comes with the next read."""
+
+    def cut(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        peer.send(b"abc")
+        peer.send(b"def")
+
+    transport = HttpTransport(options(trusted))
+    with ScriptedServer(cut, tls=serving(authority, "127.0.0.1")) as server:
+        body = transport.send(Request("GET", server.origin, "/")).reader()
+        buffer = bytearray(9)
+        assert (body.readinto(memoryview(buffer)), buffer[:6]) == (6, b"abcdef")
+        with pytest.raises(ConnectionDropped):
+            body.readinto(memoryview(buffer))
+    transport.close()

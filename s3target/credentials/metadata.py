@@ -113,7 +113,7 @@ class Instance(Provider):
         if boolean(self._sources.environ.get("AWS_EC2_METADATA_DISABLED")):
             raise Passed("AWS_EC2_METADATA_DISABLED is true")
         now = self._sources.clock()
-        if now < self._absent_until:
+        if 0 < self._absent_until - now <= ABSENCE:  # else the clock has been set back
             raise Passed("the instance metadata service did not answer a moment ago")
         try:
             credentials = self._ask()

@@ -157,11 +157,15 @@ def test_two_second_sessions_are_fetched_once_a_second():
         (None, 0, True, True, 2),
         (TOKEN, 59, False, False, 1),
         (TOKEN, 61, False, True, 2),
+        (TOKEN, -3600, False, True, 2),
         (None, 61, False, False, 1),
     ],
 )
 def test_refused_keys(token, age, certain, again, fetched):
-    """Certainly ended keys are dropped; a bare 403 counts against keys of a session that are over a minute old."""
+    """Certainly ended keys are dropped; a bare 403 counts against keys of a session that are over a minute old.
+
+    So it does if the clock was set back, for then nobody knows how old they are.
+    """
     fetch = Fetch(token=token)
     provider = made(fetch)
     refused = provider.get()

@@ -407,6 +407,7 @@ def test_profiles_do_not_show_their_values(heard: Heard, home: Path) -> None:
         {"aws_access_key_id": "A", "aws_secret_access_key": KEY, "aws_session_token": 5, "region": "x"},
         {"proxies": [PASSWORD]},
         {"endpoint_url": f"https://user:{PASSWORD}@ceph"},
+        {"endpoint_url": f"https://ceph/?token={PASSWORD}"},
     ],
 )
 def test_arguments_that_cannot_be_right(heard: Heard, arguments: dict[str, Any]) -> None:

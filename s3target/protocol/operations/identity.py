@@ -152,7 +152,9 @@ def instance_role(token: str | None = None) -> Question[str]:
 
 def instance_credentials(role: str, token: str | None = None) -> Question[Credentials]:
     """The keys of the instance's role. NoCredentials if the service says why it has none."""
-    return Question("InstanceCredentials", _of_instance, _ROLES + percent_encode(role), _with_token(token))
+    # What a role's name may have stays as it is, as in all SDKs: the service need not know of encoding.
+    path = _ROLES + percent_encode(role, b"+,=@")
+    return Question("InstanceCredentials", _of_instance, path, _with_token(token))
 
 
 def _with_token(token: str | None) -> Headers:

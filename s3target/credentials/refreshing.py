@@ -181,7 +181,8 @@ class Refreshing:
 
     def renew(self) -> None:
         """For a forked child; see transport.fork."""
-        self._lock = threading.Lock()
+        # Reentrant: what the collector or a signal runs in mid-renewal may send something too, and would wait for ever.
+        self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
         own = ("_held", "_failures", "_failed", "_lock")

@@ -382,6 +382,24 @@ def test_short_sessions_under_real_threads():
 # processes, pickles, secrets
 
 
+def test_renewal_within_a_renewal():
+    """The collector, or a signal, may run code in mid-renewal, such as the abort of an upload that was dropped."""
+    fetch, inner = Fetch(), []
+
+    def interrupted() -> Credentials:
+        if not inner:
+            inner.append(None)
+            inner[0] = provider.get().access_key_id
+        return fetch()
+
+    provider = Refreshing(interrupted, "test", clock=fetch.clock)
+    thread = threading.Thread(target=provider.get, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert inner == ["K1"]
+    assert provider.get().access_key_id == "K2"
+
+
 def test_forked_child_has_a_lock_of_its_own():
     """A child that is forked in the middle of a fetch can get keys by itself."""
     pids = []

@@ -130,6 +130,7 @@ def test_missing_profile(profiles, tmp_path):
         ({"AWS_PROFILE": "p", "AWS_DEFAULT_PROFILE": "d"}, None, "d"),
         ({"AWS_PROFILE": "p", "AWS_DEFAULT_PROFILE": "d"}, "e", "e"),
         ({"AWS_PROFILE": ""}, None, "default"),
+        ({"AWS_PROFILE": "p\n", "AWS_DEFAULT_PROFILE": " "}, None, "p"),
     ],
 )
 def test_chosen_profile(environ, explicit, chosen):

@@ -138,11 +138,10 @@ class Profiles:
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Profiles:
-        """The files that environ names."""
-        return cls(
-            expanded(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ),
-            expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ),
-        )
+        """The files that environ names; they stay the same if the process goes to another directory."""
+        config = environ.get("AWS_CONFIG_FILE") or "~/.aws/config"
+        credentials = environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
+        return cls(*(os.path.abspath(expanded(path, environ)) for path in (config, credentials)))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def test_chosen_profile(environ, explicit, chosen):
         ("~/c", "/home/u/c"),
         ("$FOLDER/c", "/etc/x/c"),
         ("${FOLDER}/c", "/etc/x/c"),
-        ("$NOTHING/c", "$NOTHING/c"),
+        ("$NOTHING/c", f"{os.getcwd()}/$NOTHING/c"),
         ("/plain", "/plain"),
     ],
 )

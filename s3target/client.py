@@ -120,9 +120,9 @@ class Client:
         call = _Call(self, operation)
         while True:
             self._keep_pace()
-            offset = self._clock_offset
-            now = self._clock() + offset
             credentials = self._credentials(call.request)
+            offset = self._clock_offset
+            now = self._clock() + offset  # after the keys, which may have taken a person's time to come
             outcome = self._attempt(operation, call.request, credentials, now)
             verdict = judge(operation, outcome, now)
             if self._send_rate is not None:

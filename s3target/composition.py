@@ -191,7 +191,7 @@ def _given_keys(settings: Settings) -> CredentialProvider | None:
 
 def _sts_client(settings: Settings, options: TransportOptions, base: CredentialProvider) -> Client:
     """With connections of its own: who asks STS closes them at once, as an hour may pass until it is asked again."""
-    policy = RetryPolicy(max_attempts=settings["max_attempts"])
+    policy = RetryPolicy(max_attempts=settings["max_attempts"], deadline=settings["deadline"])
     return Client(HttpTransport(options), _sts_locator(settings), base, policy)
 
 

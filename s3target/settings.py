@@ -204,7 +204,11 @@ class Settings:
     def describe(self) -> list[tuple[str, str, str]]:
         """(name, value as text, source) of every setting that is set, secrets masked."""
         return [
-            (name, "***" if name in _SECRET else str(value), self.sources[name])
+            (
+                name,
+                "***" if name in _SECRET or (name.endswith("url") and "@" in value) else str(value),
+                self.sources[name],
+            )
             for name, value in self.values.items()
             if value is not None
         ]

@@ -24,6 +24,7 @@ from s3target.errors import (
     TimedOut,
 )
 from s3target.protocol import sigv4
+from s3target.protocol.encoding import amz_timestamp
 from s3target.protocol.endpoint import Endpoint, Location, sts_endpoint
 from s3target.protocol.messages import BytesBody, Credentials, Origin
 from s3target.protocol.operations.base import Fixed
@@ -359,6 +360,19 @@ def test_skewed_clock_is_corrected_once_and_remembered():
     client.call(HEAD)
     assert stamps(transport) == ["20261122T120000Z", "20261122T130000Z", "20261122T130000Z"]
     assert clock.naps == []
+
+
+def test_request_is_dated_when_its_keys_have_come():
+    """A person may take half an hour to find the MFA code, and the store refuses what is older than 15 minutes."""
+    clock, transport = Clock(), Scripted(GOOD_HEAD)
+
+    class Slow(Keys):
+        def get(self):
+            clock.sleep(1800.0)
+            return super().get()
+
+    client_for(transport, Slow(), clock=clock).call(HEAD)
+    assert transport.requests[0].headers["x-amz-date"] == amz_timestamp(NOW + 1800.0)
 
 
 def test_skewed_clock_is_told_once(caplog):

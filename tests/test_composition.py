@@ -218,6 +218,15 @@ def test_no_silence_outlasts_the_deadline(home):
         assert (options.connect_timeout, options.read_timeout) == (0.2, 0.5)
 
 
+def test_deadline_holds_for_the_role_as_well(home):
+    """Who waits for S3 waits for STS."""
+    with serving(lambda *_: Answer(500)) as server:
+        role = {"aws_role_arn": "arn:r", "sts_endpoint_url": server.url}
+        with connect(deadline=0.3, max_attempts=12, **role, **KEYS) as client, pytest.raises(RefreshFailed):
+            client.call(GetObject("bucket", "key"))
+        assert 1 < len(server.log) < 12
+
+
 @pytest.mark.parametrize(("value", "asked"), [("when_supported", "ENABLED"), ("when_required", None)])
 def test_checksums_of_what_is_read(cloud, tmp_path, monkeypatch, value, asked):
     """They are asked for, or not, by the setting of their own."""

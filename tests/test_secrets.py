@@ -313,6 +313,31 @@ def test_providers(heard: Heard, home: Path, monkeypatch: pytest.MonkeyPatch, sc
     assert [secret for secret in SECRETS if secret.encode() in pickled] == []
 
 
+@pytest.mark.parametrize(
+    "printed", [f'{{"SecretAccessKey": "{KEY}"', f'{{"SecretAccessKey": "{KEY}\xff"}}', f'["{KEY}"]', f'{{"{KEY}": 1}}']
+)
+def test_process_that_prints_no_credentials(
+    heard: Heard, home: Path, monkeypatch: pytest.MonkeyPatch, printed: str
+) -> None:
+    """Cut short, not in UTF-8, or of another form."""
+    process(monkeypatch, home, "")
+    (home / "printed").write_text(printed, encoding="latin-1")
+    with heard.failing():
+        work(heard, "http://127.0.0.1:9")
+    heard.check()
+
+
+@pytest.mark.parametrize("uri", ["http://user:{}@localhost/", "https://host:x/?token={}", "//{}"])
+def test_container_address_that_cannot_be_right(
+    heard: Heard, home: Path, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    """It may have a password, or a token in its query."""
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri.format(PASSWORD))
+    with heard.failing():
+        work(heard, "http://127.0.0.1:9")
+    heard.check()
+
+
 @pytest.mark.parametrize("status", [200, 401, 403, 500])
 @pytest.mark.parametrize("scene", SCENES[:4])
 def test_providers_that_fail(
@@ -353,11 +378,12 @@ def test_sso(heard: Heard, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         f"[default]\naws_access_key_id = A\naws_secret_access_key =\n  x = {KEY}\n",
         f"[default]\naws_secret_access_key = {KEY}\naws_access_key_id =\n  x = {TOKEN}\n",
         f"[default]\nmax_attempts = 3\ns3 = {KEY}\n",
+        f"[default]\naws_secret_access_key = {KEY}\xff\n",
     ],
 )
 def test_files_that_are_not_understood(heard: Heard, home: Path, text: str) -> None:
     """The line that is wrong may hold a secret: it is named, not quoted."""
-    (home / "config").write_text(text)
+    (home / "config").write_text(text, encoding="latin-1")
     with heard.failing():
         work(heard, "http://127.0.0.1:9")
     heard.check()
@@ -381,6 +407,7 @@ def test_profiles_do_not_show_their_values(heard: Heard, home: Path) -> None:
         {"aws_access_key_id": "A", "aws_secret_access_key": KEY, "aws_session_token": 5, "region": "x"},
         {"proxies": [PASSWORD]},
         {"endpoint_url": f"https://user:{PASSWORD}@ceph"},
+        {"endpoint_url": f"https://ceph/?token={PASSWORD}"},
     ],
 )
 def test_arguments_that_cannot_be_right(heard: Heard, arguments: dict[str, Any]) -> None:

@@ -589,6 +589,7 @@ def test_describe(home):
             "aws_secret_access_key": "SeCrEt",
             "aws_session_token": "SeCrEt",
             "proxies": {"http": "http://user:SeCrEt@proxy"},
+            "endpoint_url": "https://user:SeCrEt@ceph",
             "verify": False,
         },
         {"verify": CFG},
@@ -605,7 +606,8 @@ def test_describe(home):
     assert told["max_attempts"] == ("3", f"{home.config} [default]")
     assert told["addressing_style"] == ("path", f"{home.config} [default], s3 block")
     assert told["read_timeout"] == ("60.0", "default")
-    assert "endpoint_url" not in told
+    assert told["endpoint_url"] == ("***", "argument")
+    assert "deadline" not in told
 
 
 def test_settings_can_be_pickled(home):

@@ -58,7 +58,7 @@ def moment(content: Mapping[str, Any], name: str) -> float:
     value = content.get(name)
     if not isinstance(value, str):
         raise ValueError(f"{name} is missing")
-    return parse_timestamp(value.replace("UTC", "Z")).timestamp()
+    return parse_timestamp(value).timestamp()
 
 
 class Login(Provider):

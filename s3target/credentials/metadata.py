@@ -48,7 +48,7 @@ class Container(Provider):
         if not relative and not full:
             raise Passed(f"neither {_RELATIVE} nor {_FULL} is set")
         if relative and not relative.startswith("/"):
-            raise ConfigError(f"{_RELATIVE} is {relative!r}; it must begin with a slash")
+            raise ConfigError(f"{_RELATIVE} must begin with a slash")
         url, variable = (f"http://{_ECS}{relative}", _RELATIVE) if relative else (full or "", _FULL)
         origin, path, query = _parse(url, variable)
         return origin, container_credentials(path, query, self._authorization())
@@ -65,17 +65,19 @@ class Container(Provider):
 
 
 def _parse(url: str, variable: str) -> tuple[Origin, str, Query]:
-    """Origin, path, query of a URL that may be asked for keys: over https, or a host that is this machine's own."""
+    """Origin, path, query of a URL that may be asked for keys: over https, or a host that is this machine's own.
+
+    No error shows the URL: who may ask there may have the keys.
+    """
     from urllib.parse import parse_qsl, quote, urlsplit
 
     try:
         parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
-        raise ConfigError(f"{variable} is {url!r}, which is no URL") from None
-    host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
-        raise ConfigError(f"{variable} is {url!r}; it must be http://HOST/PATH or https://HOST/PATH")
+        host = ""
+    if not host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
+        raise ConfigError(f"{variable} must be http://HOST/PATH or https://HOST/PATH, with no user or password")
     if parts.scheme == "http" and not _is_own(host):
         raise ConfigError(
             f"{variable} names {host!r}, which is not asked for credentials over plain http; use https, a loopback"
@@ -113,7 +115,7 @@ class Instance(Provider):
         if boolean(self._sources.environ.get("AWS_EC2_METADATA_DISABLED")):
             raise Passed("AWS_EC2_METADATA_DISABLED is true")
         now = self._sources.clock()
-        if now < self._absent_until:
+        if 0 < self._absent_until - now <= ABSENCE:  # else the clock has been set back
             raise Passed("the instance metadata service did not answer a moment ago")
         try:
             credentials = self._ask()

@@ -48,9 +48,10 @@ def read_text(path: str) -> str:
         with open(path, encoding="utf-8-sig") as file:
             return file.read()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or type(error).__name__}") from None
+        fault = f"cannot be read: {error.strerror or type(error).__name__}"
     except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not a text file in UTF-8") from None
+        fault = "is not a text file in UTF-8"
+    raise ConfigError(f"{path} {fault}")  # here, so that it does not have the other one, with the text, as its context
 
 
 def _place(error: configparser.Error) -> str:
@@ -137,11 +138,10 @@ class Profiles:
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Profiles:
-        """The files that environ names."""
-        return cls(
-            expanded(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ),
-            expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ),
-        )
+        """The files that environ names; they stay the same if the process goes to another directory."""
+        config = environ.get("AWS_CONFIG_FILE") or "~/.aws/config"
+        credentials = environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
+        return cls(*(os.path.abspath(expanded(path, environ)) for path in (config, credentials)))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -51,12 +51,15 @@ class Sources:
     def chosen(self) -> str:
         """The name of the profile in use."""
         # botocore looks at AWS_DEFAULT_PROFILE first, though all other SDKs know AWS_PROFILE alone.
-        named = self.profile_name or self.environ.get("AWS_DEFAULT_PROFILE") or self.environ.get("AWS_PROFILE")
-        return named or "default"
+        return self.profile_name or self._variable("AWS_DEFAULT_PROFILE") or self._variable("AWS_PROFILE") or "default"
+
+    def _variable(self, name: str) -> str:
+        """Without blanks around it, as in all other settings; "" if there is none."""
+        return self.environ.get(name, "").strip()
 
     def setting(self, key: str) -> str | None:
         """The environment's AWS_KEY, or the key of the profile in use. An empty one counts as none."""
-        return self.environ.get(f"AWS_{key.upper()}") or self.profiles.get(self.chosen).text(key)
+        return self._variable(f"AWS_{key.upper()}") or self.profiles.get(self.chosen).text(key)
 
     def number(self, key: str, default: float) -> float:
         """A setting that is a number above 0. ConfigError if it is none."""

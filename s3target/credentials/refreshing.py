@@ -101,7 +101,8 @@ class Refreshing:
     def _suspicious(self, held: _Held) -> bool:
         if self._changed is not None and self._changed():
             return True
-        return bool(held.credentials.session_token) and self._clock() - held.fetched_at > held.trusted_for
+        # A negative age: the clock has been set back.
+        return bool(held.credentials.session_token) and not 0 <= self._clock() - held.fetched_at <= held.trusted_for
 
     def _replaced(self, held: _Held) -> bool:
         """Whether a fetch gives other keys. If it fails, the suspects stay: they may well be good."""
@@ -180,7 +181,8 @@ class Refreshing:
 
     def renew(self) -> None:
         """For a forked child; see transport.fork."""
-        self._lock = threading.Lock()
+        # Reentrant: what the collector or a signal runs in mid-renewal may send something too, and would wait for ever.
+        self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
         own = ("_held", "_failures", "_failed", "_lock")

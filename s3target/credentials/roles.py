@@ -29,8 +29,8 @@ StsFactory = Callable[["CredentialProvider"], "Client"]
 class RoleFetch:
     """Calls AssumeRole each time it is called itself, signed with what the base then gives.
 
-    An MFA code is asked for on the terminal, but only the first time: a job that has been running for hours must not
-    stop and wait for a person whom nobody expects to be there.
+    An MFA code is asked for on the terminal, but only until one was good: a job that has been running for hours must
+    not stop and wait for a person whom nobody expects to be there.
     """
 
     def __init__(self, sts: StsFactory, base: CredentialProvider, request: AssumeRole) -> None:
@@ -44,6 +44,7 @@ class RoleFetch:
                 credentials = client.call(request)
         except (ServiceError, TransportError) as error:
             raise RefreshFailed(f"role {request.role_arn} was not given: {error}") from error
+        self._asked = True
         return replace(credentials, source=f"assume-role: {request.role_arn}")
 
     def _with_code(self) -> AssumeRole:
@@ -53,9 +54,7 @@ class RoleFetch:
                 f"the session of {self._request.role_arn} needs an MFA code of {serial} again, and nobody is asked for"
                 " one in the middle of a job; give it a longer duration_seconds"
             )
-        code = ask_on_terminal(f"MFA code of {serial}: ").strip()
-        self._asked = True
-        return replace(self._request, mfa_code=code)
+        return replace(self._request, mfa_code=ask_on_terminal(f"MFA code of {serial}: ").strip())
 
 
 def assume_role(

@@ -27,7 +27,7 @@ class _Written(Provider):
 
         read: the value of a name. names: of key id and secret, then of session tokens, of which the first counts.
         """
-        key_id, secret, *tokens = map(read, names)
+        key_id, secret, *tokens = ((read(name) or "").strip() for name in names)
         if not key_id:
             return None
         if not secret:

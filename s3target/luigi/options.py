@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from configparser import Error, RawConfigParser
 from typing import Any
 
 from luigi import configuration
@@ -76,7 +77,18 @@ def section() -> dict[str, Any]:
         return found
     own = _own_options(config, name)
     check_names(own, ORIGIN)
-    return {option: config.get(name, option) for option in own}
+    return {option: _filled_in(config, name, option) for option in own}
+
+
+def _filled_in(config: Any, section: str, option: str) -> str:
+    try:
+        value: str = config.get(section, option)
+        return value
+    except Error:  # not the context of what is raised below, for it quotes the value
+        pass
+    raise ConfigError(
+        f"{ORIGIN}: {option} cannot be filled in: write %% for %, and set the variable that ${{...}} names"
+    )
 
 
 def _own_options(config: Any, section: str) -> list[str]:
@@ -92,7 +104,6 @@ def _own_options(config: Any, section: str) -> list[str]:
 def _literal_options(config: Any, section: str) -> list[str]:
     """What stands in the section itself, be it the same as in [DEFAULT]."""
     import io
-    from configparser import RawConfigParser
 
     text = io.StringIO()
     config.write(text)

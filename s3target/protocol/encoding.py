@@ -82,15 +82,16 @@ def _datetime() -> type[datetime]:
 
 
 def parse_timestamp(text: str) -> datetime:
-    """An ISO 8601 time, in UTC; any number of fraction digits. ValueError if it is none."""
+    """An ISO 8601 time, in UTC; any number of fraction digits, a space for the T. ValueError if it is none."""
     text = text.strip()
     if len(text) in (20, 24) and text.endswith("Z"):  # as S3 writes it, in listings too
         return _datetime().fromisoformat(f"{text[:-1]}+00:00")
-    if "T" not in text:
+    if len(text) <= len("2026-11-22"):
         raise ValueError(f"not a day and a time: {text!r}")
-    # Python 3.10 takes neither Z nor other fractions than of 3 or 6 digits.
+    # Python 3.10 takes neither Z, nor +0000, nor other fractions than of 3 or 6 digits; older AWS tools write UTC.
     exact = re.sub(r"\.([0-9]+)", lambda found: "." + found[1][:6].ljust(6, "0"), text)
-    stamp = _datetime().fromisoformat(re.sub("[Zz]$", "+00:00", exact))
+    zoned = re.sub(r"([+-][0-9]{2})([0-9]{2})$", r"\1:\2", re.sub("(Z|z|UTC)$", "+00:00", exact))
+    stamp = _datetime().fromisoformat(zoned)
     try:
         return utc(stamp)
     except OverflowError:

@@ -169,7 +169,9 @@ def _url_fault(url: str) -> str:
     if not url.lower().startswith(("http://", "https://")):
         return f'endpoint url {url!r} must begin with "https://" or "http://"'
     if "?" in url or "#" in url:
-        return f"endpoint url {url!r} must not have a query or a fragment; drop what follows the path"
+        return (
+            f"endpoint url {re.split('[?#]', url)[0]!r} must not have a query or a fragment; drop what follows the path"
+        )
     return (
         f"endpoint url {url!r} is not understood; write it as https://HOST, https://HOST:PORT or https://HOST:PORT/PREFIX"
         " with a host name or IP address, a port from 1 to 65535 and a percent-encoded prefix without dot segments"

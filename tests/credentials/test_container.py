@@ -117,7 +117,8 @@ def test_allowed_hosts(uri):
         ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost@example.com/c"}, "must be http"),
         ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "ftp://localhost/c"}, "must be http"),
         ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "localhost"}, "must be http"),
-        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost:x/"}, "no URL"),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost:x/"}, "must be http"),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "https://[::1/c"}, "must be http"),
         ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "@example.com/c"}, "must begin with a slash"),
         ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": ".example.com/c"}, "must begin with a slash"),
         (

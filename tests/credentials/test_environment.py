@@ -30,7 +30,15 @@ def test_keys(extra, token, expires_at):
     assert (found.session_token, found.expires_at, found.source) == (token, expires_at, "env")
 
 
-@pytest.mark.parametrize("environ", [{}, {"AWS_ACCESS_KEY_ID": ""}, {"AWS_SECRET_ACCESS_KEY": SECRET}])
+def test_line_break_that_a_secret_store_has_left():
+    """`echo key | base64` is how it gets into a variable; it is cut off, as it is of arguments and files."""
+    found = Environment(sources_of({name: f"{value}\n" for name, value in PAIR.items()})).fetch()
+    assert (found.access_key_id, found.secret_access_key) == ("AKIA", SECRET)
+
+
+@pytest.mark.parametrize(
+    "environ", [{}, {"AWS_ACCESS_KEY_ID": ""}, {"AWS_ACCESS_KEY_ID": " "}, {"AWS_SECRET_ACCESS_KEY": SECRET}]
+)
 def test_passes(environ):
     """Without an access key id, or with an empty one."""
     with pytest.raises(Passed, match="AWS_ACCESS_KEY_ID is not set"):

@@ -176,6 +176,19 @@ def test_absence_is_remembered_for_a_minute(tmp_path):
         assert asked.fetch().access_key_id == "ASIAI"
 
 
+def test_clock_that_is_set_back_does_not_prolong_absence(tmp_path):
+    """A machine may boot with a wrong clock, before its network is there."""
+    clock, metadata = Clock(START + 1e9), Metadata()
+    metadata.role = Answer(404)
+    with serving(metadata) as server:
+        asked = provider(server, clock, tmp_path)
+        with pytest.raises(Passed):
+            asked.fetch()
+        metadata.role = Answer(200, "my-role")
+        clock.now = START
+        assert asked.fetch().access_key_id == "ASIAI"
+
+
 def test_nobody_there():
     """A refused connection: passed, and version 1 is not tried."""
     with serving(Metadata()) as server:

@@ -63,7 +63,8 @@ def test_no_shell(tmp_path):
     [
         ("", "no JSON"),
         (f"key {SECRET}", "no JSON"),
-        ([GOOD], "no object"),
+        ([GOOD], "no JSON object"),
+        ("[" * 100_000, "no JSON object"),
         (GOOD | {"Version": 2}, '"Version" is not 1'),
         (GOOD | {"Version": "1"}, '"Version" is not 1'),
         (GOOD | {"Version": True}, '"Version" is not 1'),

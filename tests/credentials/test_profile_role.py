@@ -218,6 +218,18 @@ def test_mfa_code(tmp_path, monkeypatch):
     assert asked == ["MFA code of arn:mfa/me: "]
 
 
+def test_mistyped_mfa_code(tmp_path, monkeypatch):
+    """Whoever mistyped it is asked again at the next try."""
+    codes = ["654321", "123456"]
+    monkeypatch.setattr(roles, "ask_on_terminal", lambda prompt: codes.pop(0))
+    case = Case(tmp_path, ROLE + "source_profile = base\nmfa_serial = arn:mfa/me\n")
+    case.sts.fail = lambda form: None if form["TokenCode"] == "123456" else sts_error(403, "AccessDenied")
+    with pytest.raises(RefreshFailed, match="was not given: AssumeRole: 403 AccessDenied"):
+        case.chain.get()
+    assert case.chain.get().access_key_id.startswith("ASIA")
+    assert codes == []
+
+
 def test_no_secret_in_log_or_pickle(tmp_path, caplog):
     """DEBUG logs show access key ids only; so does a pickled provider."""
     caplog.set_level(logging.DEBUG)

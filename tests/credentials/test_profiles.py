@@ -130,6 +130,7 @@ def test_missing_profile(profiles, tmp_path):
         ({"AWS_PROFILE": "p", "AWS_DEFAULT_PROFILE": "d"}, None, "d"),
         ({"AWS_PROFILE": "p", "AWS_DEFAULT_PROFILE": "d"}, "e", "e"),
         ({"AWS_PROFILE": ""}, None, "default"),
+        ({"AWS_PROFILE": "p\n", "AWS_DEFAULT_PROFILE": " "}, None, "p"),
     ],
 )
 def test_chosen_profile(environ, explicit, chosen):
@@ -143,7 +144,7 @@ def test_chosen_profile(environ, explicit, chosen):
         ("~/c", "/home/u/c"),
         ("$FOLDER/c", "/etc/x/c"),
         ("${FOLDER}/c", "/etc/x/c"),
-        ("$NOTHING/c", "$NOTHING/c"),
+        ("$NOTHING/c", f"{os.getcwd()}/$NOTHING/c"),
         ("/plain", "/plain"),
     ],
 )

@@ -157,11 +157,15 @@ def test_two_second_sessions_are_fetched_once_a_second():
         (None, 0, True, True, 2),
         (TOKEN, 59, False, False, 1),
         (TOKEN, 61, False, True, 2),
+        (TOKEN, -3600, False, True, 2),
         (None, 61, False, False, 1),
     ],
 )
 def test_refused_keys(token, age, certain, again, fetched):
-    """Certainly ended keys are dropped; a bare 403 counts against keys of a session that are over a minute old."""
+    """Certainly ended keys are dropped; a bare 403 counts against keys of a session that are over a minute old.
+
+    So it does if the clock was set back, for then nobody knows how old they are.
+    """
     fetch = Fetch(token=token)
     provider = made(fetch)
     refused = provider.get()
@@ -376,6 +380,24 @@ def test_short_sessions_under_real_threads():
 
 
 # processes, pickles, secrets
+
+
+def test_renewal_within_a_renewal():
+    """The collector, or a signal, may run code in mid-renewal, such as the abort of an upload that was dropped."""
+    fetch, inner = Fetch(), []
+
+    def interrupted() -> Credentials:
+        if not inner:
+            inner.append(None)
+            inner[0] = provider.get().access_key_id
+        return fetch()
+
+    provider = Refreshing(interrupted, "test", clock=fetch.clock)
+    thread = threading.Thread(target=provider.get, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert inner == ["K1"]
+    assert provider.get().access_key_id == "K2"
 
 
 def test_forked_child_has_a_lock_of_its_own():

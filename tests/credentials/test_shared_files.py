@@ -57,6 +57,21 @@ def test_rotated_file_is_noticed(tmp_path):
     assert chain.get().access_key_id == "AKIB"
 
 
+def test_other_directory_is_no_rotation(tmp_path, monkeypatch):
+    """A relative path means the directory where the client was made, though a task may go to another one."""
+    (tmp_path / "mine").write_text(section("AKIA"))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/mine").write_text(section("OTHER"))
+    monkeypatch.chdir(tmp_path)
+    clock = Clock()
+    environ = write_home(tmp_path, AWS_SHARED_CREDENTIALS_FILE="mine")
+    chain = default_chain(sources_of(environ, clock=clock))
+    before = chain.get()
+    monkeypatch.chdir("other")
+    clock.now += 10
+    assert chain.get() == before
+
+
 def test_rotated_file_is_noticed_when_the_keys_are_refused(tmp_path):
     """A 403 is answered by a look at the file; the same file is no reason to try again."""
     chain = default_chain(sources_of(write_home(tmp_path, credentials=section("AKIA"))))

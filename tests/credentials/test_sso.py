@@ -168,7 +168,16 @@ def test_login_that_the_portal_refuses(tmp_path):
         Sso(sources_of(environ, http=server.http), "default").fetch()
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "garbage", '{"roleCredentials": {"accessKeyId": "A"}}'])
+ROLE_KEYS = '"accessKeyId": "A", "secretAccessKey": "s", "sessionToken": "t"'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{}", "[]", "garbage", '{"roleCredentials": {"accessKeyId": "A"}}'),
+        *(f'{{"roleCredentials": {{{ROLE_KEYS}, "expiration": {end}}}}}' for end in ("NaN", "1e999", "9" * 400)),
+    ],
+)
 def test_garbage_of_the_portal(tmp_path, content):
     """RefreshFailed, after some attempts."""
     environ = write_home(tmp_path, NEW)

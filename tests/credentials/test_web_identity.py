@@ -18,6 +18,7 @@ CONFIG = "[default]\nrole_arn = arn:profile\nweb_identity_token_file = {0}/token
         ({}, "arn:profile", "of-profile"),
         ({"AWS_ROLE_ARN": "arn:env"}, "arn:env", "of-profile"),
         ({"AWS_ROLE_SESSION_NAME": "of-env"}, "arn:profile", "of-env"),
+        ({"AWS_ROLE_ARN": "arn:env\n", "AWS_ROLE_SESSION_NAME": " "}, "arn:env", "of-profile"),
     ],
 )
 def test_each_setting_by_itself(tmp_path, environ, arn, session):

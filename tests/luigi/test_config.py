@@ -148,6 +148,15 @@ def test_variables_are_filled_in(luigi_cfg: Configure, monkeypatch: pytest.Monke
     assert section() == {"aws_access_key_id": "AK", "aws_secret_access_key": "a+b/c%d"}
 
 
+@pytest.mark.parametrize("secret", ["s3cr%et", "s3cr${NOT_SET_ANYWHERE}et", "s3cr%(et"])
+def test_what_cannot_be_filled_in_is_told_and_not_shown(luigi_cfg: Configure, secret: str) -> None:
+    """Luigi's own error quotes the value, which may be a secret."""
+    luigi_cfg(f"[s3]\naws_access_key_id = AK\naws_secret_access_key = {secret}\n")
+    with pytest.raises(ConfigError, match=r"aws_secret_access_key cannot be filled in: write %% for %") as raised:
+        section()
+    assert raised.value.__context__ is None
+
+
 def test_a_toml_file_gives_values_with_their_types(luigi_toml: Configure) -> None:
     """And its unknown names are told as well."""
     luigi_toml(

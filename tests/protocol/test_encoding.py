@@ -160,10 +160,13 @@ def test_amz_timestamp(now, stamp):
         ("2026-11-22T19:45:21.123456789-01:30", datetime(2026, 11, 22, 21, 15, 21, 123456, tzinfo=UTC)),
         ("2026-11-22T21:15:21", datetime(2026, 11, 22, 21, 15, 21, tzinfo=UTC)),
         ("\n 2026-11-22T21:15:21.25 ", datetime(2026, 11, 22, 21, 15, 21, 250000, tzinfo=UTC)),
+        ("2026-11-22 21:15:21.148+00:00", datetime(2026, 11, 22, 21, 15, 21, 148000, tzinfo=UTC)),
+        ("2026-11-22T23:15:21+0200", datetime(2026, 11, 22, 21, 15, 21, tzinfo=UTC)),
+        ("2026-11-22T21:15:21UTC", datetime(2026, 11, 22, 21, 15, 21, tzinfo=UTC)),
     ],
 )
 def test_timestamps_of_documents(text, moment):
-    """0, 3, 6 or 9 digits of a second, Z or an offset; the answer is in UTC."""
+    """0, 3, 6 or 9 digits of a second, Z or an offset, T or what str() of a datetime has; the answer is in UTC."""
     parsed = parse_timestamp(text)
     assert parsed == moment
     assert parsed.tzinfo is UTC
@@ -176,6 +179,7 @@ def test_timestamps_of_documents(text, moment):
         "Z",
         "T",
         "now",
+        "2026-11-22",
         "2026-13-01T00:00:00Z",
         "2026-11-22T21:15:21.x1Z",
         "2026-11-22T21:15:21+02:00Z",

@@ -152,7 +152,9 @@ def instance_role(token: str | None = None) -> Question[str]:
 
 def instance_credentials(role: str, token: str | None = None) -> Question[Credentials]:
     """The keys of the instance's role. NoCredentials if the service says why it has none."""
-    return Question("InstanceCredentials", _of_instance, _ROLES + percent_encode(role), _with_token(token))
+    # What a role's name may have stays as it is, as in all SDKs: the service need not know of encoding.
+    path = _ROLES + percent_encode(role, b"+,=@")
+    return Question("InstanceCredentials", _of_instance, path, _with_token(token))
 
 
 def _with_token(token: str | None) -> Headers:
@@ -249,10 +251,10 @@ def json_object(content: bytes | str) -> Mapping[str, Any]:
 
     try:
         value = json.loads(content)
-    except ValueError:
-        raise BadResponse("the answer is no JSON") from None
+    except (ValueError, RecursionError):  # not the context of what is raised below, for it holds the document
+        value = None
     if not isinstance(value, dict):
-        raise BadResponse("the answer is JSON but no object")
+        raise BadResponse("the answer is no JSON object")
     return value
 
 
@@ -266,6 +268,6 @@ def _line(answer: bytes) -> str:
 
 def _number(content: Mapping[str, Any], name: str) -> float:
     value = content.get(name)
-    if not isinstance(value, (int, float)):
+    if not isinstance(value, (int, float)) or not 0 <= value < 1e15:  # what is over that is no time
         raise BadResponse(f"the answer has no {name} that is a number")
     return value

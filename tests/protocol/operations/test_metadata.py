@@ -33,6 +33,7 @@ ENDS = 1_800_000_000.0
         (instance_role(), "GET", ROLES, (), {}),
         (instance_role("t"), "GET", ROLES, (), {"x-aws-ec2-metadata-token": "t"}),
         (instance_credentials("a/b c", "t"), "GET", ROLES + "a%2Fb%20c", (), {"x-aws-ec2-metadata-token": "t"}),
+        (instance_credentials("a_b+c=d,e.f@g-h"), "GET", ROLES + "a_b+c=d,e.f@g-h", (), {}),
         (container_credentials("/v1"), "GET", "/base/v1", (), {"accept": "application/json"}),
         (
             container_credentials("/v1", (("id", "1"),), "auth"),

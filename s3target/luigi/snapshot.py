@@ -2,8 +2,8 @@
 
 A snapshot says what is there, and what is not, by what it has listed and by what this process has done since through
 S3Client and S3Target. It cannot see what others do. So its "no" is given once for each path, and only until a task
-starts or the process forks; from then on the store is asked again. Its "yes" holds until this process removes or
-replaces the thing. A forked child has no snapshot: whatever its parent could not see may have been made since.
+or a child process starts; from then on the store is asked again. Its "yes" holds until this process removes or
+replaces the thing. A child has no snapshot: whatever its parent could not see may have been made since.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import contextlib
 import os
 from collections.abc import Iterator
 from functools import cache, partial
+from multiprocessing import current_process
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any
 
 from luigi import Event, Task
@@ -137,12 +139,19 @@ def _doubt(*_: Any) -> None:
         snapshot.doubt()
 
 
+def _spawning(key: Any) -> Any:
+    _doubt()
+    return key.__reduce__()
+
+
 @cache
 def _watch() -> None:
     """Once in a process: hear of tasks that start, and of children."""
     Task.event_handler(Event.START)(_doubt)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_doubt, after_in_child=_active.clear)
+    # Children that are spawned, not forked, are told by this: each is sent its parent's key.
+    ForkingPickler.register(type(current_process().authkey), _spawning)
 
 
 @contextlib.contextmanager

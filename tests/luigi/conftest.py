@@ -72,15 +72,21 @@ LUIGIS_OWN = "ignore:datetime.datetime.utc:DeprecationWarning:luigi.parameter"
 """What Luigi 3.6 is warned of on Python 3.12 or later."""
 
 
+@pytest.fixture(scope="session")
+def strict() -> tuple[str, ...]:
+    """Python's options with which warnings are errors, except Luigi's own."""
+    return "-W", "error", "-W", LUIGIS_OWN
+
+
 @pytest.fixture
-def start(in_environment: None, tmp_path: Path) -> Iterator[Run]:
+def start(in_environment: None, tmp_path: Path, strict: tuple[str, ...]) -> Iterator[Run]:
     """Runs a script in a new interpreter that has the store in its environment, warnings being errors."""
     started = []
 
     def run(script: str, *arguments: str) -> subprocess.Popen[str]:
         path = tmp_path / "script.py"
         path.write_text(script)
-        argv = [sys.executable, "-W", "error", "-W", LUIGIS_OWN, str(path), *arguments]
+        argv = [sys.executable, *strict, str(path), *arguments]
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, text=True)
         started.append(process)

@@ -122,6 +122,14 @@ def test_what_listings_do_not_tell_is_asked_one_by_one(
     assert family(Local, range(10), folder=str(tmp_path)) == [2]
 
 
+def test_a_client_that_tells_by_itself_is_asked(
+    counted: tuple[S3Client, Counting], family: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by each target's exists(): what a subclass or a mock says may be another thing than what the store has."""
+    monkeypatch.setattr(counted[0], "exists", lambda path: path.endswith("3.csv"))
+    assert family(Part, range(6)) == [3]
+
+
 @pytest.mark.parametrize("store", ["seaweedfs"], indirect=True)
 def test_encrypted_outputs_are_asked_for_with_their_key(
     counted: tuple[S3Client, Counting], base: str, family: Any

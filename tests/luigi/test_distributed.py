@@ -152,14 +152,14 @@ def scheduler(spawn: Spawn, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("scheduler")
 def test_a_worker_dies_and_every_output_is_there_once_and_whole(
-    spawn: Spawn, client: S3Client, base: str, tmp_path: Path
+    spawn: Spawn, strict: tuple[str, ...], client: S3Client, base: str, tmp_path: Path
 ) -> None:
     """It is killed in the middle of writing. Another one makes that output; the rest are made once."""
     script = tmp_path / "pipeline.py"
     script.write_text(PIPELINE)
     logs = [tmp_path / f"log-{number}" for number in range(WORKERS)]
     workers = [
-        spawn("-W", "error", str(script), base, str(log), "0" if number else "20", str(LEAVES), str(FAN))
+        spawn(*strict, str(script), base, str(log), "0" if number else "20", str(LEAVES), str(FAN))
         for number, log in enumerate(logs)
     ]
     hangs = tmp_path / "log-0.hangs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from servers.store import Store
 
 both_stores = pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
 Counted = tuple[S3Client, Counting]
+Run = Callable[..., "subprocess.Popen[str]"]
 
 
 @both_stores
@@ -209,6 +211,45 @@ def test_a_forked_child_does_not_use_it(counted: Counted, base: str) -> None:
         assert len(counter.sent) == 1
         assert client.exists(f"{base}/d/old")
         assert len(counter.sent) == 1
+
+
+SPAWNS = """
+import multiprocessing, sys
+import luigi
+import s3target
+
+BASE = sys.argv[1]
+
+class Found(luigi.Task):
+    def requires(self):
+        return s3target.S3PathTask(f"{BASE}/d/made")
+
+    def output(self):
+        return s3target.S3Target(f"{BASE}/d/found")
+
+    def run(self):
+        self.output().open("w").close()
+
+class Makes(luigi.Task):
+    def output(self):
+        return s3target.S3Target(f"{BASE}/d/end")
+
+    def run(self):
+        s3target.S3Target(f"{BASE}/d/made").open("w").close()
+        yield Found()
+        self.output().open("w").close()
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method("spawn")
+    with s3target.prefetch(f"{BASE}/d/"):
+        luigi.build([Makes()], local_scheduler=True, workers=2, log_level="CRITICAL")
+"""
+
+
+def test_what_a_spawned_child_makes_is_seen(start: Run, client: S3Client, base: str) -> None:
+    """A worker's task requires what it has made; the worker that planned the graph from the snapshot is its parent."""
+    assert start(SPAWNS, base).wait(60) == 0
+    assert list(client.list(f"{base}/d")) == ["end", "found", "made"]
 
 
 def test_a_big_graph_costs_a_request_for_a_thousand(counted: Counted, base: str) -> None:

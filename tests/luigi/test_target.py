@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
+from unittest import mock
 
 import luigi
 import luigi.format
@@ -618,3 +619,44 @@ def test_a_mocked_get_key_says_what_is_read(client: S3Client, monkeypatch: pytes
 
     monkeypatch.setattr(client, "get_key", lambda path: Key())
     assert S3Target("s3://nowhere/key", client=client).open().read() == "made up"
+
+
+@pytest.mark.parametrize("path", ["s3://nowhere/key", "s3://nowhere/dir/", "s3://nowhere/what?"])
+@pytest.mark.parametrize(
+    "instead", [mock.Mock, lambda: mock.Mock(spec=S3Client), lambda: mock.create_autospec(S3Client, instance=True)]
+)
+def test_a_client_may_be_a_mock(instead: Callable[[], Any], path: str) -> None:
+    """It is asked what luigi.contrib.s3 asks of a client, and its answers count."""
+    client = instead()
+    for there in (True, False):
+        client.exists.return_value = client.exists_many.return_value = there
+        client.exists_many.side_effect = lambda paths, there=there: dict.fromkeys(paths, there)
+        assert S3Target(path, client=client).exists() is there
+    if not path.endswith("/"):
+        assert written(S3Target(path, client=client), "x").path == path
+        assert client.put_multipart.call_args.args[1] == path
+
+
+def test_the_class_of_clients_may_be_patched() -> None:
+    """In the module of the targets, for the targets without a client of their own."""
+    with mock.patch("s3target.luigi.target.S3Client") as patched:
+        client = patched.return_value
+        client.exists.return_value = True
+        assert S3FlagTarget("s3://nowhere/dir/").exists()
+        written(S3Target("s3://nowhere/key"), "x")
+    assert client.exists.call_args.args == ("s3://nowhere/dir/_SUCCESS",)
+    assert client.put_multipart.call_count == 1
+
+
+@pytest.mark.usefixtures("in_environment")
+def test_a_class_after_the_pattern_of_luigis_own(base: str) -> None:
+    """Those say `fs = None`, and their constructor sets it."""
+
+    class After(S3Target):
+        fs = None  # type: ignore[assignment]
+
+    class AndAfter(After):
+        fs = None
+
+    assert not After(f"{base}/key").exists()
+    assert read(written(AndAfter(f"{base}/key"), "x")) == "x"

@@ -258,7 +258,8 @@ class Writer(io.RawIOBase):
         self._abandoned = True
         if os.getpid() == self._process:
             _log.warning("%s was dropped without close(): nothing is stored", self.name)
-        self._discard(Stopped(f"the writer of {self.name} was dropped"))
+        # As by an interrupt: the collector may run this where the parts' threads wait for the one that it runs in.
+        self._discard(GeneratorExit(f"the writer of {self.name} was dropped"))
 
     def _end(self, error: BaseException) -> None:
         if not self.closed:

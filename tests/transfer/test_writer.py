@@ -11,6 +11,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -410,6 +411,31 @@ def test_a_dropped_writer_stores_nothing(
     gc.collect()
     assert nothing_is_left(store)
     assert "s3://b/k was dropped without close()" in caplog.text
+
+
+def test_dropping_a_writer_does_not_wait_for_parts_that_wait_for_who_drops_it(store: MemoryStore) -> None:
+    """The collector may drop it in a thread that renews the keys, for which its parts wait."""
+    renewing, sending = threading.Lock(), threading.Event()
+
+    def on_call(operation: Any) -> None:
+        if operation.name == "UploadPart":
+            sending.set()
+            with renewing:
+                pass
+
+    store.on_call = on_call
+    writer = writer_of(store)
+    with renewing:
+        writer.write(CONTENT[: MIN_PART + 1])
+        assert sending.wait(10)
+        began = time.monotonic()
+        del writer
+        gc.collect()
+        assert time.monotonic() - began < 5
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.name.startswith("s3target"):
+            thread.join(10)
+    assert nothing_is_left(store)
 
 
 def test_a_failed_writer_is_not_kept_alive(store: MemoryStore) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 
+from ..errors import ConfigError
 from ..value import BinaryIO, NamedTuple, Protocol, dataclass, field
 
 Headers = Mapping[str, str]
@@ -108,6 +109,7 @@ class Credentials:
     """One set of keys. An attempt is signed with one such value whole, so keys of two renewals are never mixed.
 
     expires_at: seconds since 1970, None for keys that do not expire. source: which provider they came from.
+    ConfigError for text that cannot be signed with: bytes that are no UTF-8 have become lone surrogates in it.
     """
 
     access_key_id: str
@@ -115,6 +117,11 @@ class Credentials:
     session_token: str | None = field(default=None, repr=False)
     expires_at: float | None = None
     source: str = ""
+
+    def __post_init__(self) -> None:
+        text = f"{self.access_key_id}{self.secret_access_key}{self.session_token}"
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ConfigError(f"the keys ({self.source or 'given'}) are not UTF-8 text; write them anew")
 
 
 class Stream(Protocol):

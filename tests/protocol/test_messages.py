@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+from s3target.errors import ConfigError
 from s3target.protocol.messages import BytesBody, Credentials, FileSlice, Origin, Request, Response
 
 ORIGIN = Origin("https", "store.test", 443)
@@ -94,3 +95,13 @@ def test_headers_are_added_to_a_new_request():
     request = Request("GET", ORIGIN, "/", headers={"a": "1", "b": "1"})
     assert request.with_headers({"b": "2", "c": "2"}).headers == {"a": "1", "b": "2", "c": "2"}
     assert request.headers == {"a": "1", "b": "1"}
+
+
+@pytest.mark.parametrize("keys", [("A\udcff", "S", "T"), ("A", "S\udcff", None), ("A", "S", "T\udcff")])
+def test_keys_that_are_no_text_are_refused_unseen(keys):
+    """Signing would fail with an error that holds them."""
+    with pytest.raises(ConfigError, match="keys \\(env\\) are not UTF-8") as caught:
+        Credentials(*keys, source="env")
+    assert "\udcff" not in str(caught.value)
+    assert caught.value.__context__ is None
+    assert Credentials("ä", "ö", "ü").secret_access_key == "ö"

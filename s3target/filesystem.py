@@ -192,6 +192,14 @@ class FileSystem:
         """Remove the object at this very key; it need not be there."""
         self.client.call(DeleteObject(path.bucket, path.key))
 
+    def check_apart(self, source: S3Path, destination: S3Path) -> None:
+        """ConfigError if both are one object to the store, which a move would lose: SeaweedFS takes a//b for a/b."""
+        if source.bucket != destination.bucket or _segments(source) != _segments(destination):
+            return
+        states = [(info.e_tag, info.size, info.last_modified) for info in map(self.info, (source, destination)) if info]
+        if len(states) == 2 and states[0] == states[1]:
+            raise ConfigError(f"{source} and {destination} seem to be the same object to the store; nothing was moved")
+
     def remove_directory(self, path: S3Path, progress: Progress | None = None) -> int:
         """Remove all objects below path, and its markers; the number of keys removed.
 
@@ -296,6 +304,10 @@ class FileSystem:
             entries = (entry for entry in listed if not (entry.key in markers and entry.size))
             self._copy_entries(_noting(entries, seen), source, destination, options)
         return self._remove_keys(source, seen, Meter(None)) + self.remove_signs(source)
+
+
+def _segments(path: S3Path) -> list[str]:
+    return [segment for segment in path.key.split("/") if segment]
 
 
 def _is_folder(entry: ObjectInfo) -> bool:

@@ -93,6 +93,8 @@ class Transfers:
             return None
         if self._output.dry_run:
             return self._size(job)
+        if self._verb == "mv" and isinstance(job.source, S3Path) and isinstance(job.destination, S3Path):
+            FileSystem(self._client).check_apart(job.source, job.destination)
         progress = self._guarded(bar.counter(alone) if bar else None)
         options = TransferOptions(threads=None if alone else 4, progress=progress, extra_args=self._extra_args)
         try:

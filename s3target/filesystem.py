@@ -8,9 +8,10 @@ there costs one HEAD, a miss one HEAD and one listing that shows the directory a
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
+from itertools import islice
 
 from .client import Client
 from .errors import ConfigError, NotFound, PartialFailure, ServiceError
@@ -191,6 +192,14 @@ class FileSystem:
         """Remove the object at this very key; it need not be there."""
         self.client.call(DeleteObject(path.bucket, path.key))
 
+    def check_apart(self, source: S3Path, destination: S3Path) -> None:
+        """ConfigError if both are one object to the store, which a move would lose: SeaweedFS takes a//b for a/b."""
+        if source.bucket != destination.bucket or _segments(source) != _segments(destination):
+            return
+        states = [(info.e_tag, info.size, info.last_modified) for info in map(self.info, (source, destination)) if info]
+        if len(states) == 2 and states[0] == states[1]:
+            raise ConfigError(f"{source} and {destination} seem to be the same object to the store; nothing was moved")
+
     def remove_directory(self, path: S3Path, progress: Progress | None = None) -> int:
         """Remove all objects below path, and its markers; the number of keys removed.
 
@@ -202,14 +211,32 @@ class FileSystem:
 
     def _remove_keys(self, path: S3Path, keys: Iterable[str], meter: Meter) -> int:
         failures: list[tuple[str, str, str]] = []
-        removed = 0
-        removals = (partial(_remove_batch, self.client, path.bucket, batch, meter) for batch in _batches(keys))
-        for tried, errors in run_all(removals, threads=4):
-            removed += tried - len(errors)
-            failures.extend(errors)
+        tried = 0
+        removals = (partial(self._remove_batch, path.bucket, batch, meter) for batch in batches(keys))
+        for count, errors in run_all(removals, threads=4):
+            tried += count
+            failures.extend((key, error.code or "", error.message or "") for key, error in errors.items())
         if failures:
-            raise PartialFailure(f"{len(failures)} of {removed + len(failures)} keys below {path} remain", failures)
-        return removed
+            raise PartialFailure(f"{len(failures)} of {tried} keys below {path} remain", failures)
+        return tried
+
+    def _remove_batch(self, bucket: str, keys: Sequence[str], meter: Meter) -> tuple[int, dict[str, ServiceError]]:
+        errors = self.remove_keys(bucket, keys)
+        meter.add(len(keys))
+        return len(keys), errors
+
+    def remove_keys(self, bucket: str, keys: Sequence[str]) -> dict[str, ServiceError]:
+        """Remove up to 1,000 objects; the error of each that stays."""
+        together = tuple(key for key in keys if expressible(key)) if len(keys) > 1 else ()
+        errors: dict[str, ServiceError] = {}
+        for key, code, message in self.client.call(DeleteObjects(bucket, together)).errors if together else ():
+            errors[key] = ServiceError(200, code, message, operation="DeleteObjects", bucket=bucket, key=key)
+        for key in set(keys).difference(together):
+            try:
+                self.remove(S3Path(bucket, key))
+            except ServiceError as error:
+                errors[key] = error
+        return errors
 
     def remove_signs(self, path: S3Path) -> int:
         """Of a directory whose keys are removed: its Hadoop marker, and folders. The number of markers.
@@ -280,6 +307,10 @@ class FileSystem:
         return self._remove_keys(source, seen, Meter(None)) + self.remove_signs(source)
 
 
+def _segments(path: S3Path) -> list[str]:
+    return [segment for segment in path.key.split("/") if segment]
+
+
 def _is_folder(entry: ObjectInfo) -> bool:
     """Whether it is no object, but shown as if it were one."""
     return entry.key.endswith("/") and not entry.size and not entry.e_tag
@@ -291,29 +322,7 @@ def _noting(entries: Iterable[ObjectInfo], seen: list[str]) -> Iterator[ObjectIn
         yield entry
 
 
-def _batches(keys: Iterable[str]) -> Iterator[tuple[str, ...]]:
-    batch: list[str] = []
-    for key in keys:
-        batch.append(key)
-        if len(batch) == MAX_KEYS_PER_DELETE:
-            yield tuple(batch)
-            batch.clear()
-    if batch:
-        yield tuple(batch)
-
-
-_Removed = tuple[int, tuple[tuple[str, str, str], ...]]
-"""How many keys were tried, and (key, code, message) of those that stayed."""
-
-
-def _remove_batch(client: Client, bucket: str, keys: tuple[str, ...], meter: Meter) -> _Removed:
-    plain = tuple(key for key in keys if expressible(key))
-    errors = client.call(DeleteObjects(bucket, plain)).errors if plain else ()
-    for key in keys:
-        if not expressible(key):
-            try:
-                client.call(DeleteObject(bucket, key))
-            except ServiceError as error:
-                errors = (*errors, (key, error.code or "", error.message or ""))
-    meter.add(len(keys))
-    return len(keys), errors
+def batches(keys: Iterable[str]) -> Iterator[list[str]]:
+    """As many together as DeleteObjects takes."""
+    remaining = iter(keys)
+    return iter(lambda: list(islice(remaining, MAX_KEYS_PER_DELETE)), [])

@@ -3,15 +3,16 @@
 A subcommand is a function named like it, whose docstring is its help text; COMMANDS says where it lives and what it
 takes. Its module is imported when it is asked for, and nothing else is. Options may stand before the subcommand too.
 
-Exit statuses: 0 done; 1 failed; 2 wrong usage; 3 some of many failed, the others are done; 130 interrupted; 141 whoever
-read our output closed it.
+Exit statuses: 0 done; 1 failed; 2 wrong usage; 3 some of many failed, the others are done; 130 interrupted, 143 by
+SIGTERM; 141 whoever read our output closed it.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:  # of the help text
+        print(f"s3target: {error.strerror}", file=sys.stderr)
+        return 1
     finally:
         _let_go_of_stdout()
 
@@ -68,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(argv: list[str]) -> int:
     before, name, after = split(argv)
     if name == "help":
-        before, name, after = [], after[0] if after else "", ["--help"]
+        before, name, after = ([], after[0], ["--help"]) if after else (["--help"], "", [])
     if not name:
         return _without_command(before)
     if name not in COMMANDS:
@@ -132,12 +136,28 @@ def _with_client(output: Output, options: argparse.Namespace) -> int | None:
     from ..composition import connect
     from .arguments import connection_settings
 
-    client = connect(**connection_settings(options)[0])
-    try:
+    with _ending_well(), connect(**connection_settings(options)[0]) as client:
         status: int | None = options.run(client, output, options)
         return status
+
+
+@contextmanager
+def _ending_well() -> Iterator[None]:
+    """What is begun is aborted after SIGTERM and SIGHUP too, as after Ctrl-C; unless they are ignored (nohup)."""
+    import signal
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    found = {getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")} - {None}
+    ours = [number for number in found if number and signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
     finally:
-        client.close()
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _without_command(before: list[str]) -> int:
@@ -145,6 +165,8 @@ def _without_command(before: list[str]) -> int:
         print(f"s3target {version()}")
         return 0
     asked = bool({"-h", "--help"} & set(before))
+    if before and not asked:
+        return _wrong(f"there is no command after {' '.join(before)}; s3target --help shows what there is")
     commands = "\n".join(f"  {name:<11} {about}" for name, (_, about, _) in COMMANDS.items())
     print(
         f"usage: s3target COMMAND [OPTIONS] ...\n\nS3 without boto3.\n\n{commands}\n\n"

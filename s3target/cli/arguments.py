@@ -38,8 +38,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def pair(text: str) -> tuple[str, str]:
+    """NAME=VALUE; a type for argparse."""
+    name, mark, value = text.partition("=")
+    if not mark or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+    return name.strip(), value
+
+
 _S3 = {"type": s3_path, "metavar": "s3://BUCKET/PREFIX"}
 _SEVERAL = {"dest": "paths", "nargs": "+"}
+_PAIRS = {"action": "append", "default": [], "type": pair, "metavar": "NAME=VALUE"}
 
 Row = str | tuple[str, str] | dict[str, Any]
 ARGUMENTS: dict[str, Row] = {
@@ -62,7 +71,7 @@ ARGUMENTS: dict[str, Row] = {
     "--no-clobber": "leave alone what is there already",
     "--exclude": {"action": "append", "default": [], "metavar": "GLOB", "help": "leave out paths that fit"},
     "--jobs": {"type": positive, "default": 8, "metavar": "N", "help": "objects at once (8)"},
-    "--set": {"action": "append", "default": [], "metavar": "NAME=VALUE", "help": "of new objects, by boto3's names"},
+    "--set": {**_PAIRS, "help": "of new objects, by boto3's names"},
     "--size-only": "what has the same size is the same",
     "--checksum": "compare ETags with the content",
     "--delete": "remove what the source has not",
@@ -84,7 +93,7 @@ ARGUMENTS: dict[str, Row] = {
     "--ca-bundle": ("FILE", "PEM file of the authority behind the certificate"),
     "--no-verify-ssl": "do not check certificates",
     "--luigi-cfg": ("FILE", "take the settings in [s3] of this luigi.cfg"),
-    "--setting": {"action": "append", "default": [], "metavar": "NAME=VALUE", "help": "addressing_style=path, ..."},
+    "--setting": {**_PAIRS, "help": "addressing_style=path, ..."},
     "--json": "one JSON object a line",
     "-q/--quiet": "nothing but errors",
     "--debug": "tell what is sent and tried; tracebacks",
@@ -142,20 +151,12 @@ def connection_settings(options: argparse.Namespace) -> tuple[dict[str, Any], di
         "profile_name": options.profile,
         "anonymous": True if options.no_sign_request else None,
         "verify": False if options.no_verify_ssl else options.ca_bundle,
-        **dict(pair(text) for text in options.setting),
+        **dict(options.setting),
     }
     named = {name: value for name, value in given.items() if value is not None}
     configured = read_luigi_cfg(options.luigi_cfg) if options.luigi_cfg else {}
     origin = {name: LUIGI_CFG for name in configured if name not in named}
     return {**configured, **named}, origin
-
-
-def pair(text: str) -> tuple[str, str]:
-    """NAME=VALUE. ConfigError if there is no "="."""
-    name, mark, value = text.partition("=")
-    if not mark or not name.strip():
-        raise ConfigError(f"{text!r} is no NAME=VALUE")
-    return name.strip(), value
 
 
 def read_luigi_cfg(path: str) -> dict[str, str]:

@@ -53,13 +53,15 @@ def _copy(client: Client, output: Output, options: argparse.Namespace, verb: str
     if fault := _fault(options, verb == "mv", sources, destination):
         options.fail_usage(fault)
     plan = _Plan(client, destination, options)
-    Transfers(client, output, options, verb).run(chain.from_iterable(map(plan.jobs, sources)))
+    jobs = chain.from_iterable(map(plan.jobs, sources))
+    Transfers(client, output, options, verb).run(_apart(jobs) if len(sources) > 1 else jobs)
 
 
 def _fault(options: argparse.Namespace, move: bool, sources: list[Place], destination: Place) -> str:
     if not sources:
         return "there is a source and a destination to be named"
-    if isinstance(destination, Stdio) and (len(sources) > 1 or options.recursive or move):
+    several = len(sources) > 1 or options.recursive or is_pattern(sources[0], options.raw)
+    if isinstance(destination, Stdio) and (several or move):
         return "only one object goes to stdout; cat takes several"
     for source in sources:
         if not isinstance(source, S3Path) and not isinstance(destination, S3Path):
@@ -69,6 +71,19 @@ def _fault(options: argparse.Namespace, move: bool, sources: list[Place], destin
         if options.recursive and lies_in(destination, source):
             return f"{destination} lies in {source}"
     return ""
+
+
+def _apart(jobs: Iterable[Job]) -> Iterator[Job]:
+    """No two sources to one destination: the later would replace the other, which mv has removed."""
+    taken: dict[Place, Place] = {}
+    for job in jobs:
+        other = taken.get(job.destination)
+        if job.fault or other is None:
+            yield job
+        elif other != job.source:  # else it has been named twice
+            yield job._replace(fault=ConfigError(f"{other} goes to {job.destination} too"))
+        if not job.fault:
+            taken.setdefault(job.destination, job.source)
 
 
 def lies_in(inner: Place, outer: Place) -> bool:
@@ -98,58 +113,60 @@ class _Plan:
 
     def _of_store(self, source: S3Path) -> Iterator[Job]:
         if is_pattern(source, self._raw):
-            # A pattern that fits what it makes would go on for ever.
-            entries = (entry for entry in matching(self._client, source) if not self._is_made(entry))
-            yield from self._several(source, entries, literal_directory(source.key))
+            yield from self._several(source, matching(self._client, source), literal_directory(source.key))
         elif self._recursive:
             yield from self._several(source, FileSystem(self._client).list(source), source.below)
         elif _is_folder(source):
             yield self._refused(source, ConfigError("it is a folder; give -r"))
         else:
-            yield self._single(source, source.key.rpartition("/")[2])
-
-    def _is_made(self, entry: ObjectInfo) -> bool:
-        to = self._destination
-        if not isinstance(to, S3Path) or to.bucket != entry.bucket:
-            return False
-        return to.below != "" and entry.key.startswith(to.below)
+            yield from self._single(source, source.key.rpartition("/")[2])
 
     def _several(self, source: S3Path, entries: Iterable[ObjectInfo], base: str) -> Iterator[Job]:
-        empty = True
+        empty, origin, to = True, S3Path(source.bucket, base), self._destination
+        # A pattern that fits what it makes would go on for ever.
+        inside = isinstance(to, S3Path) and lies_in(to, origin) and to.below != base
         for entry in entries:
+            path = S3Path(entry.bucket, entry.key)
+            if inside and lies_in(path, to):
+                continue
             empty = False
             relative = entry.key[len(base) :]
-            marker = is_marker(entry) and isinstance(self._destination, LocalPath)
+            marker = is_marker(entry) and isinstance(to, LocalPath)
             if relative and not marker and not self._excluded(relative):
-                yield job_below(self._destination, relative, S3Path(entry.bucket, entry.key), entry.size, entry)
+                job = job_below(to, relative, path, entry.size, entry)
+                if not inside and lies_in(job.destination, origin):
+                    job = self._refused(path, ConfigError(f"its copy, {job.destination}, would lie among the sources"))
+                yield job
         if empty:
             yield self._refused(source, FileNotFoundError("there is nothing"))
 
     def _of_machine(self, source: LocalPath) -> Iterator[Job]:
         if not os.path.isdir(source.path):
-            yield self._single(source, os.path.basename(source.path), _size_of(source.path))
+            yield from map(sized, self._single(source, os.path.basename(source.path)))
         elif self._recursive:
             for relative, path in local_files(source.path):
                 if not self._excluded(relative):
-                    yield job_below(self._destination, relative, LocalPath(path), _size_of(path))
+                    yield sized(job_below(self._destination, relative, LocalPath(path)))
         else:
             yield self._refused(source, ConfigError("it is a folder; give -r"))
 
     def _refused(self, source: Place, why: S3Error | OSError) -> Job:
         return Job(source, self._destination, fault=why)
 
-    def _single(self, source: Place, name: str, size: int = 0) -> Job:
-        job = Job(source, self._destination, size)
-        if self._into_folder:
-            job = job_below(self._destination, name, source, size)
+    def _single(self, source: Place, name: str) -> Iterator[Job]:
+        job = job_below(self._destination, name, source) if self._into_folder else Job(source, self._destination)
         if job.destination == source:
-            return self._refused(source, ConfigError("source and destination are the same"))
-        return job
+            yield self._refused(source, ConfigError("source and destination are the same"))
+        elif not self._excluded(name):
+            yield job
 
 
-def _size_of(path: str) -> int:
-    """For the progress bar alone."""
-    return os.path.getsize(path) if os.path.isfile(path) else 0
+def sized(job: Job) -> Job:
+    """With the size of the file that is its source, or what is wrong with that."""
+    try:
+        return job._replace(size=os.stat(str(job.source)).st_size)
+    except OSError as error:
+        return job._replace(fault=job.fault or error)
 
 
 def is_marker(entry: ObjectInfo) -> bool:
@@ -157,7 +174,7 @@ def is_marker(entry: ObjectInfo) -> bool:
     return not entry.size and entry.key.endswith(("/", FOLDER_MARKER))
 
 
-def job_below(destination: Place, relative: str, source: Place, size: int, entry: ObjectInfo | None = None) -> Job:
+def job_below(destination: Place, relative: str, source: Place, size: int = 0, entry: ObjectInfo | None = None) -> Job:
     """From a source to a relative path below a destination; its fault if that would lie elsewhere."""
     if isinstance(destination, S3Path):
         return Job(source, S3Path(destination.bucket, destination.below + relative), size, entry)

@@ -108,7 +108,8 @@ class Output:
 def message(error: Exception) -> str:
     """The error in words: of an OSError the file and what is wrong with it."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        name = error.filename2 or error.filename  # of a rename the second: the first is a temporary one
+        return f"{name}: {error.strerror}" if name else error.strerror
     return str(error) or type(error).__name__
 
 
@@ -197,12 +198,14 @@ class Bar:
         self._marks: deque[tuple[float, int]] = deque([(clock(), 0)])
         self._drawn_at = clock() - _REDRAW_EVERY
 
-    def counter(self) -> Callable[[int, int | None], None]:
-        """A progress callback for one of the objects that make up the total."""
+    def counter(self, alone: bool = False) -> Callable[[int, int | None], None]:
+        """A progress callback for one of the objects that make up the total, or for the only one, which knows it."""
         before = 0
 
-        def report(done: int, _total: int | None) -> None:
+        def report(done: int, total: int | None) -> None:
             nonlocal before
+            if alone:
+                self._total = total or self._total
             # A body that is sent again is counted once.
             self.add(max(0, done - before))
             before = max(before, done)

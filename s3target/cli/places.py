@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ..client import Client
 from ..errors import ConfigError, NoSuchKey
 from ..filesystem import FileSystem, S3Path, parse_path
+from ..globs import is_glob, literal_prefix
 from ..protocol.operations.objects import ObjectInfo
 from ..value import NamedTuple
 
@@ -65,9 +66,9 @@ def bucket_path(text: str) -> S3Path:
     return path
 
 
-def is_pattern(path: S3Path, raw: bool = False) -> bool:
+def is_pattern(path: Place, raw: bool = False) -> bool:
     """Whether its key has wildcards. raw: they are characters like any other."""
-    return not raw and any(wildcard in path.key for wildcard in "*?[")
+    return not raw and isinstance(path, S3Path) and is_glob(path)
 
 
 def folder_of(key: str) -> str:
@@ -77,8 +78,6 @@ def folder_of(key: str) -> str:
 
 def matching(client: Client, pattern: S3Path) -> Iterator[ObjectInfo]:
     """The objects that a path with wildcards names."""
-    from ..globs import literal_prefix
-
     fits = re.compile(fnmatch.translate(pattern.key)).match
     for page in FileSystem(client).pages(pattern.bucket, literal_prefix(pattern.key)):
         names = page.objects.keys

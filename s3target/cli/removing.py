@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 
 from ..client import Client
 from ..errors import NoSuchUpload, S3Error, ServiceError
-from ..filesystem import FOLDER_MARKER, FileSystem, S3Path
+from ..filesystem import FOLDER_MARKER, FileSystem, S3Path, batches
 from ..protocol.endpoint import Endpoint
 from ..protocol.operations.buckets import CreateBucket, DeleteBucket
-from ..protocol.operations.listing import MAX_KEYS_PER_DELETE, DeleteObjects
 from ..protocol.operations.multipart import AbortMultipartUpload, ListMultipartUploads, Upload
-from ..protocol.operations.objects import DeleteObject
-from ..protocol.xml import expressible
 from ..transfer.workers import run_all
 from .output import Output, human_time, moment
 from .places import excluded, is_pattern, nothing, select
@@ -65,12 +61,16 @@ def _doomed(client: Client, path: S3Path, options: argparse.Namespace) -> Iterat
 
 def remove(client: Client, output: Output, bucket: str, keys: Iterator[str]) -> int:
     """Remove keys, a thousand at a time, and tell of each. Gives how many there were."""
-    batches = iter(lambda: list(islice(keys, MAX_KEYS_PER_DELETE)), [])
-    return sum(run_all((partial(_remove_batch, client, output, bucket, batch) for batch in batches), threads=4))
+    removals = (partial(_remove_batch, client, output, bucket, batch) for batch in batches(keys))
+    return sum(run_all(removals, threads=4))
 
 
 def _remove_batch(client: Client, output: Output, bucket: str, keys: list[str]) -> int:
-    failures = {} if output.dry_run else remove_keys(client, bucket, keys)
+    failures: Mapping[str, S3Error] = {}
+    try:
+        failures = {} if output.dry_run else FileSystem(client).remove_keys(bucket, keys)
+    except S3Error as error:
+        failures = dict.fromkeys(keys, error)
     for key in keys:
         if key in failures:
             output.failure(failures[key])
@@ -82,24 +82,6 @@ def _remove_batch(client: Client, output: Output, bucket: str, keys: list[str]) 
 
 def tell_removed(output: Output, url: str) -> None:
     output.did(f"rm {url}", {"url": url})
-
-
-def remove_keys(client: Client, bucket: str, keys: list[str]) -> dict[str, S3Error]:
-    """Remove up to 1000 objects; the error of each that stays."""
-    together = tuple(key for key in keys if expressible(key)) if len(keys) > 1 else ()
-    failures: dict[str, S3Error] = {}
-    for key in set(keys).difference(together):
-        try:
-            client.call(DeleteObject(bucket, key))
-        except S3Error as error:
-            failures[key] = error
-    try:
-        refused = client.call(DeleteObjects(bucket, together)).errors if together else ()
-    except S3Error as error:
-        return failures | dict.fromkeys(together, error)
-    for key, code, text in refused:
-        failures[key] = ServiceError(200, code, text, operation="DeleteObjects", bucket=bucket, key=key)
-    return failures
 
 
 # ------------------------------------------------------------------------------------------------------------ buckets

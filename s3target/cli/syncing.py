@@ -2,7 +2,8 @@
 
 What differs: what is not there, has another size, or is older than the source. --size-only: by size alone. --checksum:
 by size and ETag; where an ETag is no checksum of the content (SSE-KMS, some stores' multipart uploads) that copies once
-more than need be. --delete removes what the source has not, and only after all copies went well.
+more than need be. --delete removes what the source has not, and only after all copies went well; never through a
+symbolic link in the folder.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ..filesystem import FileSystem, S3Path
 from ..protocol.operations.objects import ObjectInfo
 from ..transfer.plan import MIB, part_count
 from ..value import NamedTuple
-from .copying import is_marker, job_below, lies_in, local_files
+from .copying import is_marker, job_below, lies_in, local_files, sized
 from .output import Output
 from .places import LocalPath, Place, Stdio, excluded
 from .removing import remove, tell_removed
@@ -27,7 +28,9 @@ from .transfers import Job, Transfers
 
 
 class Seen(NamedTuple):
-    """One file or object. modified: seconds since 1970. entry: of an object."""
+    """One file or object. size: -1 of a file that cannot be looked at. modified: seconds since 1970. entry: of an
+    object.
+    """
 
     place: Place
     size: int
@@ -84,8 +87,15 @@ def _look(client: Client, folder: Place) -> Iterator[tuple[str, Seen]]:
                 yield name, Seen(place, entry.size, entry.last_modified.timestamp(), entry)
     elif os.path.isdir(str(folder)):
         for name, path in local_files(str(folder)):
-            status = os.stat(path)
-            yield name, Seen(LocalPath(path), status.st_size, status.st_mtime)
+            yield name, _seen(path)
+
+
+def _seen(path: str) -> Seen:
+    try:
+        status = os.stat(path)
+    except OSError:  # it is gone, or a link to nothing: if it is to be copied, that is told
+        return Seen(LocalPath(path), -1, 0.0)
+    return Seen(LocalPath(path), status.st_size, status.st_mtime)
 
 
 class _Plan:
@@ -102,7 +112,8 @@ class _Plan:
             self.surplus.pop(name, None)
             there = self._there.get(name)
             if there is None or there.size != seen.size or not self._same(seen, there):
-                yield job_below(self._destination, name, seen.place, seen.size, seen.entry)
+                job = job_below(self._destination, name, seen.place, seen.size, seen.entry)
+                yield job if seen.entry else sized(job)
 
 
 def _delete(client: Client, output: Output, destination: Place, surplus: dict[str, Seen]) -> None:
@@ -110,7 +121,11 @@ def _delete(client: Client, output: Output, destination: Place, surplus: dict[st
         keys = (seen.entry.key for seen in surplus.values() if seen.entry)
         remove(client, output, destination.bucket, keys)
         return
-    for seen in surplus.values():
+    home = os.path.realpath(str(destination))
+    for name, seen in surplus.items():
+        folder = os.path.normpath(os.path.join(home, os.path.dirname(name)))
+        if os.path.realpath(os.path.dirname(str(seen.place))) != folder:
+            continue
         with output.attempt():
             if not output.dry_run:
                 os.unlink(str(seen.place))

@@ -18,7 +18,7 @@ from itertools import chain, islice
 from ..client import Client
 from ..errors import PreconditionFailed, S3Error
 from ..filesystem import FileSystem, S3Path
-from ..protocol.operations.objects import ObjectInfo
+from ..protocol.operations.objects import HeadObject, ObjectInfo
 from ..protocol.options import COPY, UPLOAD, check
 from ..transfer.download import download
 from ..transfer.plan import MIB, Progress, TransferOptions
@@ -27,7 +27,6 @@ from ..transfer.upload import upload
 from ..transfer.workers import Stopped, run_all
 from ..transfer.writer import Writer, WriterOptions
 from ..value import BinaryIO, NamedTuple, replace
-from .arguments import pair
 from .output import Bar, Output
 from .places import LocalPath, Place, Stdio
 
@@ -59,7 +58,7 @@ class Transfers:
     def __init__(self, client: Client, output: Output, options: argparse.Namespace, verb: str = "cp") -> None:
         self._client, self._output, self._options, self._verb = client, output, options, verb
         self._keep = getattr(options, "no_clobber", False)
-        self._extra_args = dict(pair(text) for text in options.set)
+        self._extra_args = dict(options.set)
         check(self._extra_args, UPLOAD | COPY, f"s3target {verb} --set")
         self._stop = threading.Event()
 
@@ -73,7 +72,7 @@ class Transfers:
             attempts = (partial(self._attempt, job, bar, alone) for job in chain(ahead, remaining))
             try:
                 run_all(attempts, 1 if alone else self._options.jobs, self._stop)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):
                 self._stop.set()
                 _wait_for_workers()
                 raise
@@ -82,31 +81,38 @@ class Transfers:
         with self._output.attempt(f"{self._verb} {job.source}", unless=self._stop):
             if job.fault:
                 raise job.fault
-            skipped = not self._perform(job, bar, alone)
+            size = self._perform(job, bar, alone)
             if isinstance(job.destination, Stdio):
                 return  # stdout is the object's
-            record = {"source": str(job.source), "destination": str(job.destination), "size": job.size}
-            self._output.did(f"{self._verb} {job.source} {job.destination}", record, skipped)
+            record = {"source": str(job.source), "destination": str(job.destination), "size": size}
+            self._output.did(f"{self._verb} {job.source} {job.destination}", record, size is None)
 
-    def _perform(self, job: Job, bar: Bar | None, alone: bool) -> bool:
-        """False if the destination is there already, and is to stay."""
+    def _perform(self, job: Job, bar: Bar | None, alone: bool) -> int | None:
+        """The size in bytes; None if the destination is there already, and is to stay."""
         if self._keep and self._is_there(job.destination):
-            return False
+            return None
         if self._output.dry_run:
-            return True
-        progress = self._guarded(bar.counter() if bar else None)
+            return self._size(job)
+        if self._verb == "mv" and isinstance(job.source, S3Path) and isinstance(job.destination, S3Path):
+            FileSystem(self._client).check_apart(job.source, job.destination)
+        progress = self._guarded(bar.counter(alone) if bar else None)
         options = TransferOptions(threads=None if alone else 4, progress=progress, extra_args=self._extra_args)
         try:
-            _transfer(self._client, job, options, self._keep)
+            size = _transfer(self._client, job, options, self._keep)
         except PreconditionFailed:
             if not self._keep:
                 raise
-            return False
+            return None
         if self._verb == "mv" and isinstance(job.source, S3Path):
             FileSystem(self._client).remove(job.source)
         elif self._verb == "mv":
             os.unlink(str(job.source))
-        return True
+        return size
+
+    def _size(self, job: Job) -> int:
+        if job.entry is None and isinstance(job.source, S3Path):
+            return self._client.call(HeadObject(*job.source)).size
+        return job.size
 
     def _guarded(self, report: Progress | None) -> Progress:
         """report, which ends the transfer that calls it once all are to stop."""
@@ -135,23 +141,26 @@ def _wait_for_workers() -> None:
 # --------------------------------------------------------------------------------------------------------- one object
 
 
-def _transfer(client: Client, job: Job, options: TransferOptions, keep: bool) -> None:
-    """Copy one object. keep: the store is not to replace one. S3Error or OSError if it fails; nothing is left then."""
+def _transfer(client: Client, job: Job, options: TransferOptions, keep: bool) -> int:
+    """Copy one object; its size in bytes. keep: the store is not to replace one. S3Error or OSError if it fails;
+    nothing is left then."""
     source, destination = job.source, job.destination
     if isinstance(destination, S3Path):
         if isinstance(source, S3Path):
-            FileSystem(client).copy(source, destination, options, job.entry)
-        else:
-            _store(client, source, destination, _writing(options, destination, keep))
-        return
+            return FileSystem(client).copy(source, destination, options, job.entry)
+        options = _writing(options, destination, keep)
+        if isinstance(source, Stdio):
+            return _store_stdin(client, destination, options)
+        upload(client, source.path, destination.bucket, destination.key, options)
+        return job.size
     assert isinstance(source, S3Path)
     if isinstance(destination, LocalPath):
-        _fetch(client, source, destination.path, options)
-    else:
-        copy_out(client, source, sys.stdout.buffer, options.progress)
+        return _fetch(client, source, destination.path, options)
+    copy_out(client, source, sys.stdout.buffer, options.progress)
+    return job.size
 
 
-def _fetch(client: Client, source: S3Path, path: str, options: TransferOptions) -> None:
+def _fetch(client: Client, source: S3Path, path: str, options: TransferOptions) -> int:
     if folder := os.path.dirname(path):
         os.makedirs(folder, exist_ok=True)
     info = download(client, source.bucket, source.key, path, replace(options, extra_args={}))
@@ -159,6 +168,7 @@ def _fetch(client: Client, source: S3Path, path: str, options: TransferOptions) 
         # As aws s3 does: so that sync sees which of the two is the newer one.
         changed = info.last_modified.timestamp()
         os.utime(path, (changed, changed))
+    return info.size
 
 
 def copy_out(
@@ -184,11 +194,9 @@ def _writing(options: TransferOptions, destination: S3Path, keep: bool) -> Trans
     return replace(options, extra_args={**guessed, **condition, **options.extra_args})
 
 
-def _store(client: Client, source: Place, destination: S3Path, options: TransferOptions) -> None:
-    if isinstance(source, LocalPath):
-        upload(client, source.path, destination.bucket, destination.key, options)
-        return
+def _store_stdin(client: Client, destination: S3Path, options: TransferOptions) -> int:
     how = WriterOptions(extra_args=options.extra_args, progress=options.progress)
     with Writer(client, destination.bucket, destination.key, how) as writer:
         while piece := sys.stdin.buffer.read(MIB):
             writer.write(piece)
+        return writer.tell()

@@ -183,6 +183,7 @@ class S3Client(FileSystem):
             self.copy(source_path, destination_path, **kwargs)  # a subclass may have a say in both
             self.remove(source_path)
             return
+        self._files.check_apart(source, destination)
         with changing(self.s3, source):
             if self._copy_file(source, destination, options) is not None:
                 self._files.remove(source)

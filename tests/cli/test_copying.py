@@ -257,6 +257,76 @@ def test_a_pattern_does_not_find_what_it_makes(run: Run, base: str, put: Put, ke
 
 
 @moto
+@pytest.mark.parametrize("target", ["", "/"])
+def test_nothing_is_copied_onto_itself(run: Run, base: str, put: Put, keys: Keys, target: str) -> None:
+    """A store that takes such a copy (here as it changes the object) would lose it, as mv then removes the source."""
+    put("a")
+    put("in/b")
+    ran = run("mv", "--set", "StorageClass=STANDARD_IA", f"{base}/*", f"{base}{target}")
+    assert (ran.status, keys()) == (1, ["a", "in/b"])
+    assert f"its copy, {base}/in/b, would lie among the sources" in ran.err
+
+
+@both
+def test_what_is_one_object_to_the_store_is_not_moved(
+    run: Run, base: str, put: Put, keys: Keys, in_store: Store
+) -> None:
+    """SeaweedFS drops empty segments. Elsewhere these are two keys."""
+    put("in/a")
+    put("in//a")
+    assert run("mv", f"{base}/in//a", f"{base}/in/b").status == 0
+    put("in/a")
+    put("in//c")
+    ran = run("mv", f"{base}/in//c", f"{base}/in/c")
+    if in_store.name == "seaweedfs":
+        assert (ran.status, keys()) == (1, ["in/a", "in/b", "in/c"])
+        assert "the same object" in ran.err
+    else:
+        assert (ran.status, keys()) == (0, ["in/a", "in/b", "in/c"])
+
+
+@moto
+@pytest.mark.parametrize("source", [("/in/26/*",), ("-r", "/in/26")])
+def test_what_is_moved_to_a_folder_above(run: Run, base: str, put: Put, keys: Keys, source: tuple[str, ...]) -> None:
+    """Lies there then; what would take the place of a source stays."""
+    put("in/26/a")
+    put("in/26/26/a")
+    *flags, path = source
+    assert run("mv", *flags, f"{base}{path}", f"{base}/in/").status == 3
+    assert keys() == ["in/26/26/a", "in/a"]
+
+
+@moto
+def test_no_two_sources_go_to_one_place(run: Run, base: str, get: Get, keys: Keys, folder: Path) -> None:
+    """As with coreutils; a source that is named twice goes once."""
+    write(folder, one__a="1", two__a="2")
+    ran = run("mv", "one/a", "two/a", "one/a", f"{base}/")
+    assert (ran.status, ran.err) == (3, f"s3target: mv two/a: one/a goes to {base}/a too\n")
+    assert (keys(), get("a"), files_in(folder)) == (["a"], b"1", {"two/a": "2"})
+
+
+@moto
+def test_a_dry_run_tells_what_is_not_there(run: Run, base: str, folder: Path) -> None:
+    """As the copy itself would."""
+    (folder / "link").symlink_to("nowhere")
+    for argv in (["nothing", f"{base}/"], ["-r", ".", f"{base}/"], [f"{base}/nothing", "."]):
+        ran = run("cp", "--dry-run", *argv)
+        assert (ran.status, ran.content, ran.err.count("\n")) == (1, b"", 1)
+
+
+@moto
+@pytest.mark.parametrize("flag", ["-q", "--dry-run"])
+def test_json_has_the_size_of_what_was_copied(run: Run, base: str, put: Put, folder: Path, flag: str) -> None:
+    """Up, down and inside; None of what was left alone."""
+    write(folder, up="12345")
+    path = put("a", b"123")
+    flags = ["--json", *filter(lambda each: each != "-q", [flag])]
+    for source, destination, size in (("up", f"{base}/", 5), (path, "down", 3), (path, f"{base}/b", 3)):
+        assert json.loads(run("cp", *flags, source, destination).out)["size"] == size
+    assert json.loads(run("cp", *flags, "--no-clobber", path, "up").out)["size"] is None
+
+
+@moto
 def test_folders_need_recursive(run: Run, base: str, put: Put, folder: Path) -> None:
     """As with coreutils; and nothing below one is a failure."""
     put("dir/a")
@@ -276,6 +346,8 @@ def test_what_is_excluded_stays(run: Run, base: str, keys: Keys, folder: Path) -
     write(folder, tree__a_tmp="1", tree__sub__b_tmp="1", tree__sub__c="1")
     assert run("cp", "-r", "--exclude", "*_tmp", "tree", base).status == 0
     assert keys() == ["sub/c"]
+    assert run("cp", "--exclude", "*_tmp", "tree/a_tmp", "tree/sub/c", f"{base}/d/").status == 0
+    assert keys() == ["d/c", "sub/c"]
 
 
 @moto

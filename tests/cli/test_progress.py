@@ -32,6 +32,14 @@ def test_share_rate_and_time_left() -> None:
     assert bar.line() == " 25% [######------------------] 1.0 MiB of 4.0 MiB, 512.0 KiB/s, 0:06 left"
 
 
+def test_the_only_object_tells_the_total() -> None:
+    """Of which no listing has told the size."""
+    bar, clock, _ = bar_of(None)
+    clock.now += 2
+    bar.counter(alone=True)(1 << 20, 4 << 20)
+    assert bar.line().startswith(" 25% [######")
+
+
 def test_without_a_total_there_is_no_time_left() -> None:
     """As of stdin."""
     bar, clock, _ = bar_of(None)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from collections.abc import Callable
 
 import pytest
 
 from cli.conftest import Put, Run
 from connected import client_of
-from s3target.cli.removing import remove_keys
+from s3target.cli.output import Output
+from s3target.cli.removing import remove
 from s3target.errors import ServiceError
+from s3target.filesystem import FileSystem
 from scripted import Scripted, client_for, error_reply, reply
 from servers.store import Store
 
@@ -82,16 +85,18 @@ def test_keys_that_xml_cannot_carry_are_removed_singly(in_store: Store, bucket: 
     put("bell\x07")
     put("plain")
     with client_of(in_store) as client:
-        assert remove_keys(client, bucket, ["bell\x07", "plain"]) == {}
+        assert FileSystem(client).remove_keys(bucket, ["bell\x07", "plain"]) == {}
     assert keys() == []
 
 
-def test_what_the_store_keeps_is_named(store: Store) -> None:
+def test_what_the_store_keeps_is_named(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """By DeleteObjects per key; if the whole call fails, all of its keys."""
     refused = b"<DeleteResult><Error><Key>b</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>"
     with client_for(Scripted(reply(200, refused))) as client:
-        (failure,) = remove_keys(client, "bucket", ["a", "b"]).items()
+        (failure,) = FileSystem(client).remove_keys("bucket", ["a", "b"]).items()
     assert (failure[0], failure[1].code, failure[1].message) == ("b", "AccessDenied", "no")
     assert isinstance(failure[1], ServiceError)
+    output = Output(Namespace(json=True, quiet=False))
     with client_for(Scripted(error_reply(403, "AccessDenied"))) as client:
-        assert sorted(remove_keys(client, "bucket", ["a", "b"])) == ["a", "b"]
+        assert remove(client, output, "bucket", iter(["a", "b"])) == 2
+    assert (output.status, capsys.readouterr().err.count('"code": "AccessDenied"')) == (1, 2)

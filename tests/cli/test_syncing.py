@@ -131,6 +131,34 @@ def test_nothing_is_deleted_unless_all_was_copied(run: Run, base: str, put: Put,
 
 
 @moto
+def test_a_file_that_cannot_be_looked_at_is_told(run: Run, base: str, put: Put, keys: Keys, tree: Path) -> None:
+    """Here a link to nothing. The others are copied; nothing is deleted. At the destination it is replaced."""
+    put("x/old")
+    (tree / "gone").symlink_to("nowhere")
+    for flags, there in ((["--dry-run"], ["x/old"]), ([], ["x/a", "x/old", "x/sub/b"])):
+        ran = run("sync", "--delete", *flags, "tree", f"{base}/x")
+        assert (ran.status, keys(), len(copied([line.split(") ")[-1] for line in ran.lines]))) == (3, there, 2)
+        assert "tree/gone: No such file or directory" in ran.err
+    put("y/gone", b"here")
+    assert run("sync", f"{base}/y", "tree").status == 0
+    assert (tree / "gone").read_text() == "here"
+
+
+@moto
+def test_nothing_is_deleted_through_a_link(run: Run, base: str, put: Put, tree: Path) -> None:
+    """What a folder elsewhere holds is not the destination's; and a link inside may show what has just been copied."""
+    put("x/sub/b", b"sub/b")
+    (tree.parent / "elsewhere").mkdir()
+    (tree.parent / "elsewhere" / "precious").write_text("1")
+    (tree / "link").symlink_to("../elsewhere")
+    (tree / "again").symlink_to("sub")
+    ran = run("sync", "--delete", f"{base}/x", "tree")
+    assert (ran.status, ran.lines) == (0, ["cp " + f"{base}/x/sub/b tree/sub/b", "rm tree/a"])
+    assert (tree.parent / "elsewhere" / "precious").exists()
+    assert (tree / "sub" / "b").exists()
+
+
+@moto
 def test_an_empty_source_does_not_empty_the_destination(run: Run, base: str, put: Put, keys: Keys, tree: Path) -> None:
     """It may be a typing error."""
     put("x/old")

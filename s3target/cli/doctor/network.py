@@ -187,7 +187,7 @@ def answers(patient: Patient) -> Finding:
     except (S3Error, OSError) as error:
         return Finding("failed", "answer", f"no answer by HTTP: {error}", "is it an S3 store that listens there?")
     server = answer.headers.get("server", "a server that does not say its name")
-    if proxy_of(patient) and not _is_of_store(answer) and answer.status >= 400:
+    if proxy_of(patient) and not is_of_store(answer) and answer.status >= 400:
         text = f"the proxy answers {answer.status} by itself"
         return Finding("failed", "proxy", text, _ASK)
     return Finding("ok", "answer", f"{server} answers by HTTP")
@@ -204,7 +204,7 @@ def _read(response: Response) -> Response:
         stream.close()
 
 
-def _is_of_store(answer: Response) -> bool:
+def is_of_store(answer: Response) -> bool:
     return any(name.startswith("x-amz-") for name in answer.headers) or b"<Error" in answer.content
 
 

@@ -27,6 +27,7 @@ from ...value import replace
 from ..output import human_time
 from ..removing import pending
 from .finding import NTP, Finding, Patient
+from .network import is_of_store
 
 _NAMED = {
     **dict.fromkeys(
@@ -66,7 +67,7 @@ def access(patient: Patient) -> Generator[Finding, None, bool]:
     except ServiceError as error:
         yield _named(patient, error)
     except S3Error as error:
-        yield Finding("failed", "list", str(error))
+        yield Finding("failed", "list", str(error), _other_remedy(patient))
     else:
         yield Finding("ok", "keys", "the store takes them")
         yield Finding("ok", "list", f"s3://{bucket}/{prefix} can be listed")
@@ -75,7 +76,7 @@ def access(patient: Patient) -> Generator[Finding, None, bool]:
 
 
 def _named(patient: Patient, error: ServiceError) -> Finding:
-    step, remedy = _NAMED.get(error.code or "", ("list", ""))
+    step, remedy = _NAMED.get(error.code or "", ("list", _other_remedy(patient)))
     text = str(error)
     if error.code == "SignatureDoesNotMatch" and patient.last is not None:
         ours, theirs = ours_of(patient.last), error.details.get("CanonicalRequest", "")
@@ -83,6 +84,11 @@ def _named(patient: Patient, error: ServiceError) -> Finding:
             step, remedy = "signature", "a proxy or load balancer changes requests; have it pass this line on as it is"
         text = f"{text}\n{compare(ours, theirs)}"
     return Finding("failed", step, text, remedy)
+
+
+def _other_remedy(patient: Patient) -> str:
+    told = patient.answer is not None and is_of_store(patient.answer)
+    return "" if told else "is it an S3 store that answers there? check host, port and path of endpoint_url"
 
 
 def region(patient: Patient) -> Finding:

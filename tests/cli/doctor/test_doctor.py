@@ -397,6 +397,17 @@ def test_plain_http_where_https_is_spoken(run: Run) -> None:
     assert "endpoint_url" in step(found, "list").remedy
 
 
+@pytest.mark.usefixtures("some_keys")
+@pytest.mark.parametrize("status", [b"200 OK", b"302 Found", b"404 Not Found"])
+def test_a_web_page_is_no_store(run: Run, status: bytes) -> None:
+    """However it answers."""
+    page = b"HTTP/1.1 %s\r\nContent-Length: 34\r\nConnection: close\r\n\r\n<!DOCTYPE html><html>Hello!</html>" % status
+    with ScriptedServer(lambda peer: peer.wait_for_close(), *[answers_and_closes(page)] * 4) as server:
+        _, found = findings(run, "--endpoint-url", f"http://127.0.0.1:{server.port}", "s3://bucket")
+    assert failed(found) == ["list"]
+    assert "is it an S3 store that answers there?" in step(found, "list").remedy
+
+
 # -------------------------------------------------------------------------------------------------------- what is left
 
 

@@ -204,7 +204,7 @@ def _is_own(client: Any, name: str) -> bool:
 
 def _runs_program(format: Any) -> bool:
     """Whether the format hands the file to a program."""
-    while isinstance(format, ChainFormat) and format.args:
+    while isinstance(format, ChainFormat):
         format = format.args[-1]
     return isinstance(format, (GzipFormat, Bzip2Format))
 

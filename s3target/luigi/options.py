@@ -82,8 +82,7 @@ def section() -> dict[str, Any]:
 
 def _filled_in(config: Any, section: str, option: str) -> str:
     try:
-        value: str = config.get(section, option)
-        return value
+        return str(config.get(section, option))
     except Error:  # not the context of what is raised below, for it quotes the value
         pass
     raise ConfigError(

@@ -359,6 +359,15 @@ def test_what_is_there_already_is_told_before_it_is_made(make: Make, client: S3C
     assert read(make()) == "second"
 
 
+@pytest.mark.parametrize("upload", ["at_close", "while_writing"])
+def test_what_the_store_would_overwrite_is_told_before_it_is_made(store: Store, base: str, upload: str) -> None:
+    """Where overwrite=False cannot be had."""
+    client = S3Client(**settings_for(store), store="gcs")
+    target = S3Target(f"{base}/target", client=client, overwrite=False, upload=upload)
+    with pytest.raises(ConfigError, match="does not keep conditions"):
+        target.open("w")
+
+
 def test_only_the_first_may_write_many_parts(make: Make) -> None:
     """The condition goes with the end of a multipart upload too."""
     target = make(Nop, overwrite=False, part_size=5 << 20)

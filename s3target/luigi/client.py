@@ -216,7 +216,7 @@ class S3Client(FileSystem):
     def put_string(self, content: str | bytes | IO[Any], destination_s3_path: Any, **kwargs: Any) -> None:
         """Put text (as UTF-8) or bytes, or what a file still holds of them, to a path. kwargs: boto3's ExtraArgs."""
         check_write_options("put_string", kwargs, UPLOAD)
-        if not isinstance(content, str | bytes) and hasattr(content, "read"):
+        if hasattr(content, "read"):
             content = content.read()
         body = content.encode() if isinstance(content, str) else content
         if not isinstance(body, bytes | bytearray | memoryview):

@@ -15,8 +15,9 @@ import s3target
 from connected import Counting, client_of
 from s3target import ConfigError, S3Client, S3FlagTarget, S3Target
 from s3target.filesystem import FileSystem, parse_path
-from s3target.luigi.snapshot import prefetch
+from s3target.luigi.snapshot import Snapshot, prefetch
 from s3target.transfer.workers import run_all
+from servers.signed import make_bucket
 from servers.store import Store
 
 both_stores = pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
@@ -59,6 +60,14 @@ def test_a_prefix_is_taken_literally(counted: Counted, base: str) -> None:
         assert len(counter.sent) == 2
         assert not client.exists(f"{base}/data/2024-01")
         assert len(counter.sent) == 4
+
+
+def test_nothing_is_known_before_it_is_listed() -> None:
+    """Other threads may ask while the listing is under way."""
+    path = parse_path("s3://bucket/d/x")
+    snapshot = Snapshot(S3Client().s3, (path,))
+    snapshot.wrote(path)
+    assert snapshot.answer(path) is None
 
 
 def test_a_prefix_is_needed() -> None:
@@ -109,6 +118,15 @@ def test_own_writes_are_read(counted: Counted, base: str, tmp_path: Path, name: 
         CHANGES[name](client, base, file)
         within = [client.exists(f"{base}/{key}") for key in ASKED]
     assert within == [client.exists(f"{base}/{key}") for key in ASKED]
+
+
+def test_another_bucket_is_asked(store: Store, counted: Counted, base: str) -> None:
+    """Whatever is written there."""
+    client, other = counted[0], f"s3://{make_bucket(store)}"
+    with prefetch(f"{base}/d/", client=client):
+        assert not client.exists(f"{other}/d/new")
+        client.put_string("", f"{other}/d/new")
+        assert client.exists(f"{other}/d/new")
 
 
 def test_a_write_that_fails_is_asked_for(counted: Counted, base: str, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from s3target import (
     ConfigError,
     DeprecatedBotoClientException,
     FileNotFoundException,
+    NoSuchBucket,
     S3Client,
     S3EmrTarget,
     S3FlagTarget,
@@ -193,6 +194,12 @@ def test_a_missing_target_cannot_be_read(make: Make) -> None:
     """Luigi's FileNotFoundException with the path, at open()."""
     with pytest.raises(FileNotFoundException, match=r"Could not find file at s3://.*/target"):
         make().open()
+
+
+def test_a_missing_bucket_is_told(client: S3Client) -> None:
+    """It is no missing file, which a task could make."""
+    with pytest.raises(NoSuchBucket):
+        S3Target("s3://no-bucket-of-this-name/target", client=client).open()
 
 
 def test_reading_costs_one_request(counted: tuple[S3Client, Counting], base: str) -> None:

@@ -120,6 +120,28 @@ def test_own_writes_are_read(counted: Counted, base: str, tmp_path: Path, name: 
     assert within == [client.exists(f"{base}/{key}") for key in ASKED]
 
 
+def test_what_a_removal_does_not_touch_is_still_known(counted: Counted, base: str) -> None:
+    """It costs no request."""
+    client, counter = counted
+    for key in ("d/old", "d/dir/x"):
+        client.put_string("", f"{base}/{key}")
+    with prefetch(f"{base}/d/", client=client):
+        client.remove(f"{base}/d/old")
+        counter.sent.clear()
+        assert client.exists(f"{base}/d/dir/x")
+        assert client.exists(f"{base}/d/dir/")
+        assert counter.sent == []
+
+
+@both_stores
+def test_what_a_store_lists_under_another_name_is_asked_for(counted: Counted, base: str) -> None:
+    """SeaweedFS finds d//x, but lists it as d/x."""
+    client, _ = counted
+    client.put_string("", f"{base}/d//x")
+    with prefetch(f"{base}/d/", client=client):
+        assert client.exists(f"{base}/d//x")
+
+
 def test_another_bucket_is_asked(store: Store, counted: Counted, base: str) -> None:
     """Whatever is written there."""
     client, other = counted[0], f"s3://{make_bucket(store)}"

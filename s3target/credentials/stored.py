@@ -7,19 +7,14 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from ..errors import BadResponse, ConfigError, RefreshFailed
 from ..protocol.encoding import parse_timestamp
 from ..protocol.messages import Credentials
-from ..value import TYPE_CHECKING, replace
+from ..value import replace
 from .profiles import Stamp, expanded, read_sections, read_text, section_profile, stamp_of
 from .provider import Passed, Provider
-
-if TYPE_CHECKING:
-    import subprocess
 
 _IN_AWS_FILES = ("aws_access_key_id", "aws_secret_access_key", "aws_security_token", "aws_session_token")
 
@@ -132,8 +127,6 @@ class BotoConfig(_Written):
 
 
 _SHOWN = 300
-_MOST_PRINTED = 1 << 20
-"""Bytes. AWS sets no limit, and botocore takes whatever comes; keys take a few thousand."""
 
 
 class Process(Provider):
@@ -162,50 +155,19 @@ class Process(Provider):
         except ValueError as error:
             raise ConfigError(f"credential_process of profile {self._profile!r} cannot be split: {error}") from None
         what = f"credential_process of profile {self._profile!r} ({words[0] if words else 'empty'})"
-        pipe = subprocess.PIPE
         try:
-            # S603: it is what the user's own file says.
-            with subprocess.Popen(words, stdout=pipe, stderr=pipe, env=dict(self._sources.environ)) as process:  # noqa: S603
-                try:
-                    printed, complaint = _printed(process, self.timeout)
-                finally:
-                    process.kill()  # unless it has ended
+            done = subprocess.run(  # noqa: S603 - what the user's own file says
+                words, capture_output=True, timeout=self.timeout, env=dict(self._sources.environ), check=False
+            )
         except subprocess.TimeoutExpired:
             raise RefreshFailed(f"{what} gave no answer in {self.timeout:.0f} s") from None
         except (OSError, ValueError, IndexError) as error:
             raise ConfigError(f"{what} cannot be run: {error}") from None
-        if len(printed) > _MOST_PRINTED:
-            raise RefreshFailed(f"{what} printed more than {_MOST_PRINTED:,} bytes, which are no credentials")
-        if process.returncode:
-            said = " ".join(complaint.decode(errors="replace").split())
+        if done.returncode:
+            said = " ".join(done.stderr.decode(errors="replace").split())
             shown = said if len(said) <= _SHOWN else f"{said[:_SHOWN]}..."
-            raise RefreshFailed(f"{what} ended with status {process.returncode}: {shown}")
-        return bytes(printed)
-
-
-def _printed(process: subprocess.Popen[bytes], timeout: float) -> Iterable[bytearray]:
-    """Its stdout, until that is too much, and the beginning of its stderr. TimeoutExpired if it does not end."""
-    import selectors
-    import subprocess
-
-    end = time.monotonic() + timeout
-    kept = {pipe.fileno(): bytearray() for pipe in (process.stdout, process.stderr) if pipe}
-    with selectors.DefaultSelector() as selector:
-        for descriptor in kept:
-            selector.register(descriptor, selectors.EVENT_READ)
-        printed, complaint = kept.values()
-        while selector.get_map() and len(printed) <= _MOST_PRINTED:
-            for key, _ in selector.select(end - time.monotonic()):
-                piece = os.read(key.fd, 65536)
-                kept[key.fd] += piece
-                if not piece:
-                    selector.unregister(key.fd)
-            del complaint[_MOST_PRINTED:]
-            if time.monotonic() >= end:
-                raise subprocess.TimeoutExpired(process.args, timeout)
-    if len(printed) <= _MOST_PRINTED:
-        process.wait(end - time.monotonic())
-    return printed, complaint
+            raise RefreshFailed(f"{what} ended with status {done.returncode}: {shown}")
+        return done.stdout
 
 
 def _read(output: bytes) -> Credentials:

@@ -94,10 +94,10 @@ class S3Client(FileSystem):
     def _files(self) -> filesystem.FileSystem:
         return filesystem.FileSystem(self.s3)
 
-    def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    def __getstate__(self) -> Any:
         # A client that was set goes along. Otherwise it connects anew where it unpickles, from the configuration there.
-        own = {"_directories": self._directories} if hasattr(self, "_directories") else {}
-        return {**self.__dict__, "_s3": self._set}, own
+        state = {**self.__dict__, "_s3": self._set}
+        return (state, {"_directories": self._directories}) if hasattr(self, "_directories") else state
 
     @property
     def statistics(self) -> Statistics:

@@ -33,7 +33,6 @@ from .retry import (
     Verdict,
     judge,
     leaves_doubt,
-    unreadable,
 )
 from .statistics import CountedStream, Counters, Statistics
 from .stores import UNKNOWN, Store
@@ -132,7 +131,7 @@ class Client:
                 try:
                     result = operation.parse(outcome)
                 except BadResponse as error:
-                    verdict = unreadable(error)
+                    verdict = Retry(error)
                     if outcome.stream is not None:
                         outcome.stream.close()
                 else:
@@ -324,7 +323,7 @@ def _streaming(response: Response, counters: Counters) -> Response:
 
 def _with_content(response: Response, stream: Stream, limit: int, seconds: float) -> Response:
     """response with its whole body read. BadResponse if that is over `limit` bytes or takes longer than `seconds`; an
-    error without end counts by its status alone."""
+    error without end counts by its status alone. One that breaks off keeps its stream, by which judge() knows it."""
     failed = response.status >= 300
     limit = min(limit, _ERROR_LIMIT) if failed else limit
     try:
@@ -333,6 +332,10 @@ def _with_content(response: Response, stream: Stream, limit: int, seconds: float
             content = _joined(stream, [content, more], limit, seconds)
         if len(content) > limit and not failed:
             raise BadResponse(f"an answer of over {limit} bytes where a short document belongs")
+    except TransportError:
+        if failed:
+            return response
+        raise
     finally:
         stream.close()
     return Response(response.status, response.headers, content[:limit])

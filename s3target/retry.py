@@ -8,7 +8,6 @@ a Luigi task that fails costs more than some seconds of waiting.
 from __future__ import annotations
 
 from .errors import (
-    BadResponse,
     ConfigError,
     ConnectFailed,
     ConnectionDropped,
@@ -100,12 +99,14 @@ def judge(operation: Operation[object], outcome: Response | TransportError, now:
     skew = _skew(error, outcome.headers, now)
     if skew is not None:
         return AdjustClock(error, skew)
+    # What has broken off might have said more, but for a 412, which has the one meaning.
+    cut_off = outcome.stream is not None and error.status != 412
     # HEAD has no body to say more: a bare 400 is how AWS refuses an expired token there.
-    if error.status == 403 or error.code == "BadRequest":
+    if not cut_off and (error.status == 403 or error.code == "BadRequest"):
         return RenewCredentials(error, certain=False)
     if isinstance(error, Throttled):
         return Retry(error, throttled=True, after=_retry_after(outcome.headers))
-    if error.code in operation.transient or _is_transient(error, outcome.status):
+    if cut_off or error.code in operation.transient or _is_transient(error, outcome.status):
         return Retry(error, after=_retry_after(outcome.headers))
     return Fail(error)
 
@@ -284,8 +285,3 @@ class SendRate:
 
     def __reduce__(self) -> tuple[type[SendRate], tuple[()]]:
         return SendRate, ()
-
-
-def unreadable(error: BadResponse) -> Retry:
-    """The verdict on a success whose document is not what the API promises."""
-    return Retry(error)

@@ -14,7 +14,9 @@ from s3target.errors import (
     ConnectFailed,
     ConnectionDropped,
     CredentialsError,
+    NoSuchBucket,
     NoSuchKey,
+    NotFound,
     PreconditionFailed,
     RefreshFailed,
     S3Error,
@@ -471,6 +473,51 @@ def test_document_that_breaks_off():
     assert client_for(transport).call(LIST).objects == []
     assert broken.closed
     assert len(transport.log) == 2
+
+
+def cut(status: int, **headers: str):
+    """An error answer whose connection drops inside of its document."""
+    return reply(status, b"", Pieces(b"<Error><Code>NoSu", ConnectionDropped("gone")), **headers)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
+def test_error_that_breaks_off_is_asked_for_again(status):
+    """Its code decides what it means: whether keys have expired, or a key or its bucket is missing."""
+    keys, first = Keys(SESSION, RENEWED), cut(status)
+    transport = Scripted(first, error_reply(404, "NoSuchBucket"))
+    with pytest.raises(NoSuchBucket):
+        client_for(transport, keys).call(GET)
+    assert transport.log == [f"GET /b/k {status}", "GET /b/k 404"]
+    assert first.stream.closed
+    assert keys.invalidated == []
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, ServiceError), (403, AccessDenied), (404, NotFound), (429, Throttled), (500, ServerFault)],
+)
+def test_error_that_never_comes_whole(status, kind):
+    """In the end the status says what it was, for instance behind a proxy that cuts all of them off."""
+    transport = Scripted(*[cut(status) for _ in range(3)])
+    with pytest.raises(kind, match="the answer was cut off after 3 attempts") as caught:
+        client_for(transport, policy=RetryPolicy(max_attempts=3)).call(GET)
+    assert (caught.value.status, caught.value.attempts) == (status, 3)
+
+
+def test_redirect_that_breaks_off():
+    """Its headers have named the region."""
+    transport = Scripted(cut(301, x_amz_bucket_region="eu-west-1"), reply(200, PAGE))
+    assert client_for(transport).call(LIST).objects == []
+    assert regions(transport) == ["us-east-1", "eu-west-1"]
+
+
+def test_refused_condition_that_breaks_off():
+    """A 412 has one meaning, so the store is asked at once whether it is this call's own doing."""
+    put = replace(PUT, headers={"if-none-match": "*"})
+    made = reply(200, content_length="5", etag='"5d41402abc4b2a76b9719d911017c592"')
+    transport = Scripted(TimedOut("silence"), cut(412), made)
+    assert client_for(transport).call(put).e_tag == "5d41402abc4b2a76b9719d911017c592"
+    assert transport.log == ["PUT /b/k TimedOut", "PUT /b/k 412", "HEAD /b/k 200"]
 
 
 @dataclass(frozen=True)

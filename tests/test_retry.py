@@ -38,7 +38,6 @@ from s3target.retry import (
     SendRate,
     judge,
     leaves_doubt,
-    unreadable,
 )
 from scripted import NOW, date, error_reply, reply
 
@@ -198,12 +197,6 @@ def test_verdict_holds_the_error_to_raise():
     assert type(error) is Throttled
     assert (error.operation, error.bucket, error.key, error.code) == ("GetObject", "b", "k", "SlowDown")
     assert type(judge(COPY, reply(200, IN_200), NOW).error) is ServerFault
-
-
-def test_document_that_cannot_be_read_is_asked_for_again():
-    """A success that breaks off is as good as no answer."""
-    error = BadResponse("cut off")
-    assert unreadable(error) == Retry(error)
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def service_error(operation: Operation[object], response: Response) -> ServiceEr
     return error_class(status, code)(
         status,
         code,
-        fields.pop("Message", ""),
+        fields.pop("Message", "the answer was cut off" if response.stream else ""),
         operation=operation.name,
         bucket=operation.bucket or None,
         key=operation.key or None,

@@ -136,6 +136,14 @@ def test_ipv6_host_has_no_brackets_in_the_origin():
     assert Endpoint(url="http://[::1]:9000").locate("buck").origin == ("http", "::1", 9000)
 
 
+@pytest.mark.parametrize("url", ["http://[FE80::1%25Eth0]:9000", "http://[fe80::1%Eth0]:9000"])
+def test_zone_of_a_link_local_address(url):
+    """The socket wants it, as RFC 6874 writes it or as everybody does; the bucket stays in the path."""
+    location = Endpoint(url=url, addressing_style="virtual").locate("buck")
+    assert location.origin == ("http", "fe80::1%Eth0", 9000)
+    assert location.base_path == "/buck"
+
+
 def test_bucket_is_not_accelerated_to_be_made_or_deleted():
     """CreateBucket and DeleteBucket go to the plain host even with accelerate, whatever the bucket's name."""
     endpoint = Endpoint("eu-west-1", accelerate=True)
@@ -170,6 +178,9 @@ def test_bucket_is_not_accelerated_to_be_made_or_deleted():
         ({"url": "https://ceph.example/%2e%2e/b"}, "dot segments"),
         ({"url": "https://[:::1]:9000"}, "https://HOST"),
         ({"url": "https://[::1:9000"}, "https://HOST"),
+        ({"url": "https://[fe80::1%]"}, "https://HOST"),
+        ({"url": "https://[fe80::1%25a b]"}, "https://HOST"),
+        ({"url": "https://ceph.example%25eth0"}, "https://HOST"),
         ({"url": "https://ceph.example/?x=1"}, "query"),
         ({"url": "https://ceph.example/#top"}, "fragment"),
         ({"url": "https://s3-accelerate.amazonaws.com"}, "set accelerate"),

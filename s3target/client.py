@@ -190,7 +190,7 @@ class Client:
         return seal(request, wanted, self.payload_signing)
 
     def _endpoint_for(self, bucket: str) -> Locator:
-        region = self._regions.get(bucket) if self._regions else None
+        region = self._regions.get(bucket)
         return self.endpoint.in_region(region) if region else self.endpoint
 
     def _credentials(self, request: Request) -> Credentials | None:
@@ -219,10 +219,10 @@ class Client:
         finally:
             self._counters.add(request.body.length, response, begun)
 
-    def _inquire(self, operation: Operation[Result], error: S3Error) -> Result | None:
+    def _inquire(self, operation: Operation[Result], error: ServiceError) -> Result | None:
         """The result, if the store shows that an attempt whose answer was lost has succeeded, so that this one could
         not; None if the error stands."""
-        inquiry = operation.inquiry(error) if isinstance(error, ServiceError) else None
+        inquiry = operation.inquiry(error)
         if inquiry is None:
             return None
         try:
@@ -325,7 +325,7 @@ def _with_content(response: Response, stream: Stream, limit: int, seconds: float
     """response with its whole body read. BadResponse if that is over `limit` bytes or takes longer than `seconds`; an
     error without end counts by its status alone. One that breaks off keeps its stream, by which judge() knows it."""
     failed = response.status >= 300
-    limit = min(limit, _ERROR_LIMIT) if failed else limit
+    limit = _ERROR_LIMIT if failed else limit
     try:
         content = stream.read(limit + 1)
         if content and (more := stream.read(limit + 1 - len(content))):  # most documents come in one piece

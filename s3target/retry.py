@@ -77,7 +77,7 @@ class AdjustClock(NamedTuple):
 class Fail(NamedTuple):
     """No use in trying again."""
 
-    error: S3Error
+    error: ServiceError
 
 
 _ACCEPT = Accept()

@@ -210,6 +210,17 @@ def test_success_pays_back():
         assert client.call(HEAD).size == 5
 
 
+def test_success_at_once_pays_in():
+    """A store that has recovered is worth retries again."""
+    client = client_for(Scripted(*[reply(500)] * 43, *[GOOD_HEAD] * 4, reply(500), GOOD_HEAD))
+    for _ in range(8):
+        with pytest.raises(ServerFault) as caught:
+            client.call(HEAD)
+    assert caught.value.attempts == 1
+    for _ in range(5):
+        assert client.call(HEAD).size == 5
+
+
 def test_deadline_bounds_a_call():
     """No pause is begun that would end behind it; the error is the one that had come."""
     clock = Clock()
@@ -239,10 +250,11 @@ def test_stale_connection_costs_no_attempt():
 
 def test_connections_that_are_always_stale():
     """Even so the loop ends."""
-    transport = Scripted(*[ConnectionDropped("stale", reused=True)] * 18)
+    transport, clock = Scripted(*[ConnectionDropped("stale", reused=True)] * 18), Clock()
     with pytest.raises(ConnectionDropped) as caught:
-        client_for(transport, policy=RetryPolicy(max_attempts=2)).call(HEAD)
+        client_for(transport, clock=clock, policy=RetryPolicy(max_attempts=2)).call(HEAD)
     assert caught.value.attempts == 18 == len(transport.log)
+    assert clock.naps == [0.05]
 
 
 def test_connection_that_cannot_be_made():
@@ -305,6 +317,13 @@ def test_region_is_asked_for_where_the_redirect_does_not_say():
     assert client_for(transport).call(HEAD).size == 5
     assert transport.log == ["HEAD /b/k 301", "HEAD /b 301", "HEAD /b 200", "HEAD /b/k 200"]
     assert regions(transport) == ["us-east-1", "us-east-1", "eu-west-1", "eu-west-1"]
+
+
+def test_head_of_a_bucket_that_is_nobody_knows_where():
+    """It is not asked for by itself again."""
+    transport = Scripted(reply(301))
+    with pytest.raises(ServiceError, match="set region_name"):
+        client_for(transport).call(HeadBucket("b"))
 
 
 def test_expired_session_is_renewed_once():
@@ -513,10 +532,8 @@ def test_redirect_that_breaks_off():
 
 def test_refused_condition_that_breaks_off():
     """A 412 has one meaning, so the store is asked at once whether it is this call's own doing."""
-    put = replace(PUT, headers={"if-none-match": "*"})
-    made = reply(200, content_length="5", etag='"5d41402abc4b2a76b9719d911017c592"')
-    transport = Scripted(TimedOut("silence"), cut(412), made)
-    assert client_for(transport).call(put).e_tag == "5d41402abc4b2a76b9719d911017c592"
+    transport = Scripted(TimedOut("silence"), cut(412), OURS)
+    assert client_for(transport).call(put_once()).e_tag == HELLO_MD5.strip('"')
     assert transport.log == ["PUT /b/k TimedOut", "PUT /b/k 412", "HEAD /b/k 200"]
 
 
@@ -530,20 +547,31 @@ class Small(HeadBucket):
         return response.content
 
 
-@pytest.mark.parametrize("pieces", [(b"0123456789",), (b"01234", b"56789"), (b"0" * 10,), ()])
+@pytest.mark.parametrize("pieces", [(b"0123456789",), (b"01234", b"56789"), (b"012", b"345", b"678", b"9"), ()])
 def test_answer_within_its_limit(pieces):
     """Up to max_reply bytes are read."""
     assert client_for(Scripted(reply(200, b"", Pieces(*pieces)))).call(Small("b")) == b"".join(pieces)
 
 
-@pytest.mark.parametrize("pieces", [(b"01234567890",), (b"0123456789", b"0"), (b"x" * 1000,) * 3])
+@pytest.mark.parametrize(
+    "pieces", [(b"01234567890",), (b"0123456789", b"0"), (b"01234", b"56789", b"0"), (b"x" * 1000,) * 3]
+)
 def test_answer_over_its_limit(pieces):
     """Memory stays bounded whatever a store sends; the rest is not read."""
     streams = [Pieces(*pieces) for _ in range(2)]
     transport = Scripted(*[reply(200, b"", stream) for stream in streams])
     with pytest.raises(BadResponse, match="over 10 bytes"):
         client_for(transport, policy=RetryPolicy(max_attempts=2)).call(Small("b"))
-    assert all(stream.closed and stream.reads <= 2 for stream in streams)
+    assert all(stream.closed and stream.reads <= 3 for stream in streams)
+
+
+def test_error_document_is_read_up_to_a_limit():
+    """Of an error less is wanted than of a listing; the status tells what it is then."""
+    pieces = Pieces(*[b" " * (1 << 16)] * 6)
+    with pytest.raises(NotFound):
+        client_for(Scripted(reply(404, b"", pieces))).call(LIST)
+    assert (pieces.closed, pieces.reads) == (True, 5)
+    assert client_for(Scripted(reply(200, b"", Pieces(b" " * (1 << 19), PAGE)))).call(LIST).objects == []
 
 
 def test_presigned_url():
@@ -664,8 +692,9 @@ def test_pause_of_those_who_resume_a_body():
     client.pause(1, gone)
     client.pause(2, gone)
     assert clock.naps == pytest.approx([0.05, 0.1])
-    with pytest.raises(ConnectionDropped):
+    with pytest.raises(ConnectionDropped) as caught:
         client.pause(3, gone)
+    assert caught.value.attempts == 3
 
 
 def test_no_log_line_shows_a_secret(caplog):
@@ -741,6 +770,12 @@ def test_attempts_without_any_effect_leave_no_doubt(harmless):
     assert len(transport.log) == 2
 
 
+def test_doubt_stays():
+    """An attempt between, which had no effect, does not settle what became of the first one."""
+    transport = Scripted(LOST[0], reply(429), EXISTS, OURS)
+    assert client_for(transport).call(put_once()).e_tag == HELLO_MD5.strip('"')
+
+
 def test_first_refusal_is_believed():
     """There was no attempt before it."""
     transport = Scripted(EXISTS)
@@ -772,6 +807,8 @@ def test_conflict_of_two_conditional_puts_is_tried_again():
     assert client_for(transport).call(put_once()).e_tag == HELLO_MD5.strip('"')
     with pytest.raises(PreconditionFailed):
         client_for(Scripted(conflict)).call(COMPLETE)
+    transport = Scripted(LOST[0], conflict, reply(200, etag=HELLO_MD5))  # no HEAD while nobody has won
+    assert client_for(transport).call(put_once()).e_tag == HELLO_MD5.strip('"')
 
 
 def test_adaptive_mode_slows_down_after_throttling():

@@ -77,7 +77,7 @@ class FileSlice(Body):
 
 
 EMPTY = BytesBody()
-_NO_HEADERS: Headers = {}
+NO_HEADERS: Headers = {}
 
 
 class Request(NamedTuple):
@@ -92,7 +92,7 @@ class Request(NamedTuple):
     origin: Origin
     path: str
     query: Query = ()
-    headers: Headers = _NO_HEADERS
+    headers: Headers = NO_HEADERS
     body: Body = EMPTY
     region: str = ""
     service: str = "s3"

@@ -89,7 +89,8 @@ def judge(operation: Operation[object], outcome: Response | TransportError, now:
     if isinstance(outcome, TransportError):
         stale = isinstance(outcome, ConnectionDropped) and outcome.reused
         return Retry(outcome, free=stale)
-    if 200 <= outcome.status < 300 and not _error_in_200(operation, outcome):
+    # An empty or cut-off document in a 200 is found by the operation's own parse().
+    if 200 <= outcome.status < 300 and not (operation.may_fail_in_200 and _is_error(outcome.content)):
         return _ACCEPT
     error = service_error(operation, outcome)
     if operation.bucket and _is_redirect(error, outcome.headers):
@@ -118,12 +119,8 @@ def leaves_doubt(outcome: Response | TransportError) -> bool:
     return outcome.status >= 500 or outcome.status < 300
 
 
-def _error_in_200(operation: Operation[object], response: Response) -> bool:
-    """An <Error> in place of the result. An empty or cut-off document is found by the operation's own parse()."""
-    return operation.may_fail_in_200 and b"<Error" in response.content[:1024] and _root_is_error(response.content)
-
-
-def _root_is_error(content: bytes) -> bool:
+def _is_error(content: bytes) -> bool:
+    """Whether the document's root is <Error>."""
     body = content.lstrip()
     if body.startswith(b"<?"):
         body = body.partition(b"?>")[2].lstrip()

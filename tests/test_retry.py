@@ -100,6 +100,7 @@ def adjust(offset):
         # Errors inside a 200.
         (COPY, error_reply(200, "InternalError"), retry()),
         (COPY, reply(200, IN_200), retry()),
+        (COPY, reply(200, b" " * 2000 + b"<Error><Code>SlowDown</Code></Error>"), retry(throttled=True)),  # kept waiting
         (COPY, reply(200, b"<Error xmlns='urn:x'><Code>InternalError</Code></Error>"), retry()),
         (COMPLETE, error_reply(200, "SlowDown"), retry(throttled=True)),
         (COMPLETE, error_reply(200, "Odd"), retry()),
@@ -135,6 +136,7 @@ def adjust(offset):
         (GET, error_reply(307, "TemporaryRedirect", x_amz_bucket_region="eu-west-1"), redirect("eu-west-1")),
         (HEAD, reply(301, x_amz_bucket_region="eu-west-1"), redirect("eu-west-1")),
         (HEAD, reply(301), redirect(None)),
+        (HEAD, reply(302, x_amz_bucket_region="eu-west-1"), redirect("eu-west-1")),
         (HEAD, reply(400, x_amz_bucket_region="eu-west-1"), redirect("eu-west-1")),
         (HeadBucket("b"), reply(400, x_amz_bucket_region="eu-west-1"), redirect("eu-west-1")),
         (GET, error_reply(301, "PermanentRedirect", "<Region>evil.test/x</Region>"), redirect(None)),

@@ -8,7 +8,6 @@ a Luigi task that fails costs more than some seconds of waiting.
 from __future__ import annotations
 
 from .errors import (
-    ConfigError,
     ConnectFailed,
     ConnectionDropped,
     S3Error,
@@ -163,7 +162,7 @@ def _retry_after(headers: Headers) -> float | None:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how fast. All times in seconds. ConfigError if it allows no attempt at all.
+    """How often and how fast. All times in seconds.
 
     max_attempts counts the first one too. deadline: no attempt is begun, nor a document read on, once a call
     has taken so long; None: no bound.
@@ -176,10 +175,6 @@ class RetryPolicy:
     longest_delay: float = 20.0
     deadline: float | None = None
     adaptive: bool = False
-
-    def __post_init__(self) -> None:
-        if self.max_attempts < 1:
-            raise ConfigError(f"max_attempts counts the first attempt too: at least 1, not {self.max_attempts}")
 
     def delay(self, retries: int, verdict: Retry, jitter: float) -> float:
         """The pause before retry number `retries` (from 1); jitter is a random number from [0, 1)."""
@@ -215,8 +210,7 @@ class RetryQuota:
         return cost
 
     def give_back(self, tokens: int) -> None:
-        if self._tokens < self.CAPACITY:
-            self._tokens = min(self.CAPACITY, self._tokens + tokens)
+        self._tokens = min(self.CAPACITY, self._tokens + tokens)
 
     def __reduce__(self) -> tuple[type[RetryQuota], tuple[()]]:
         return RetryQuota, ()

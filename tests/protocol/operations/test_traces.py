@@ -74,6 +74,7 @@ def test_a_mark_alone_decides(there, same):
     """Stores may give other metadata back in a form of their own, and an ETag may be opaque."""
     stored = {**KMS, "x-amz-meta-name": "=?UTF-8?Q?=C3=A9?=", **({MARK: there} if there else {})}
     assert holds(info(5, "0" * 32, stored), BytesBody(BODY), {MARK: "1f", "x-amz-meta-name": "\xe9"}) is same
+    assert not holds(info(4, "0" * 32, stored), BytesBody(BODY), {MARK: "1f"})
 
 
 def parts(sizes: bool = True, checksums: bool = False, md5: bool = True) -> list[Part]:
@@ -107,6 +108,8 @@ COMPOSITE = b64encode(crc(b"".join(crc(piece) for piece in PIECES))).decode() + 
         (info(16, hashlib.md5(WHOLE).hexdigest()), parts(sizes=False), False),
         (info(16, "x-3", {**KMS, "x-amz-checksum-crc32": COMPOSITE}), parts(checksums=True), True),
         (info(16, JOINED, {"x-amz-checksum-crc32": "AAAAAA==-3"}), parts(checksums=True), False),
+        (info(16, JOINED, {"x-amz-checksum-crc32": COMPOSITE}), parts(), True),
+        (info(16, JOINED), parts(checksums=True), True),
         (
             info(16, "x-3", {**crc_header(WHOLE), "x-amz-checksum-type": "FULL_OBJECT"}),
             parts(checksums=True),
@@ -124,6 +127,7 @@ GONE = NoSuchUpload(404, "NoSuchUpload")
 PUT = PutObject("b", "k", BytesBody(BODY), {"if-none-match": "*"})
 COMPLETE = CompleteMultipartUpload("b", "k", "u", tuple(parts()))
 ONCE = CompleteMultipartUpload("b", "k", "u", tuple(parts()), {"if-none-match": "*"})
+OVER = CompleteMultipartUpload("b", "k", "u", tuple(parts()), {"if-match": "e"})
 
 
 @pytest.mark.parametrize(
@@ -156,6 +160,7 @@ def test_errors_that_may_be_ones_own_doing(operation, error, asks):
         (COMPLETE, info(16, f"{'0' * 32}-3"), False),
         (ONCE, info(16, JOINED), True),
         (ONCE, info(16, "0" * 32), False),
+        (OVER, info(16, "0" * 32), False),
     ],
 )
 def test_recognized_as_ones_own(operation, found, ours):

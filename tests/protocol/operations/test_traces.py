@@ -77,13 +77,14 @@ def test_a_mark_alone_decides(there, same):
     assert not holds(info(4, "0" * 32, stored), BytesBody(BODY), {MARK: "1f"})
 
 
-def parts(sizes: bool = True, checksums: bool = False, md5: bool = True) -> list[Part]:
+def parts(sizes: bool = True, checksums: bool = False, md5: bool = True, algorithm: str = "CRC32") -> list[Part]:
     return [
         Part(
             number,
             hashlib.md5(piece).hexdigest() if md5 else f"opaque-{number}",
             len(piece) if sizes else 0,
             b64encode(crc(piece)).decode() if checksums else None,
+            algorithm,
         )
         for number, piece in enumerate(PIECES, 1)
     ]
@@ -110,6 +111,7 @@ COMPOSITE = b64encode(crc(b"".join(crc(piece) for piece in PIECES))).decode() + 
         (info(16, JOINED, {"x-amz-checksum-crc32": "AAAAAA==-3"}), parts(checksums=True), False),
         (info(16, JOINED, {"x-amz-checksum-crc32": COMPOSITE}), parts(), True),
         (info(16, JOINED), parts(checksums=True), True),
+        (info(16, JOINED, {"x-amz-checksum-crc32": "AAAAAA==-3"}), parts(checksums=True, algorithm="CRC32C"), True),
         (
             info(16, "x-3", {**crc_header(WHOLE), "x-amz-checksum-type": "FULL_OBJECT"}),
             parts(checksums=True),

@@ -11,8 +11,16 @@ import pytest
 from s3target.errors import NoSuchKey, NoSuchUpload, PreconditionFailed
 from s3target.protocol.messages import BytesBody, FileSlice
 from s3target.protocol.operations.multipart import CompleteMultipartUpload, Part
-from s3target.protocol.operations.objects import HeadObject, ObjectInfo, PutObject, WrittenObject
+from s3target.protocol.operations.objects import (
+    CopyObject,
+    CopySource,
+    HeadObject,
+    ObjectInfo,
+    PutObject,
+    WrittenObject,
+)
 from s3target.protocol.operations.traces import MARK, consists_of, holds, inquiry_headers
+from s3target.value import replace
 
 BODY = b"five!"
 MD5 = hashlib.md5(BODY).hexdigest()
@@ -129,6 +137,8 @@ GONE = NoSuchUpload(404, "NoSuchUpload")
 PUT = PutObject("b", "k", BytesBody(BODY), {"if-none-match": "*"})
 COMPLETE = CompleteMultipartUpload("b", "k", "u", tuple(parts()))
 ONCE = CompleteMultipartUpload("b", "k", "u", tuple(parts()), {"if-none-match": "*"})
+MARKED = CompleteMultipartUpload("b", "k", "u", tuple(parts()), mark="1f")
+COPY = CopyObject(CopySource("f", "g"), "b", "k", {"if-none-match": "*"})
 OVER = CompleteMultipartUpload("b", "k", "u", tuple(parts()), {"if-match": "e"})
 
 
@@ -142,6 +152,8 @@ OVER = CompleteMultipartUpload("b", "k", "u", tuple(parts()), {"if-match": "e"})
         (ONCE, REFUSED, True),
         (COMPLETE, NoSuchKey(404, "NoSuchKey"), False),
         (HeadObject("b", "k"), REFUSED, False),
+        (COPY, REFUSED, False),
+        (replace(COPY, headers={MARK: "1f"}), REFUSED, True),
     ],
 )
 def test_errors_that_may_be_ones_own_doing(operation, error, asks):
@@ -163,11 +175,13 @@ def test_errors_that_may_be_ones_own_doing(operation, error, asks):
         (ONCE, info(16, JOINED), True),
         (ONCE, info(16, "0" * 32), False),
         (OVER, info(16, "0" * 32), False),
+        (MARKED, info(16, "x-3", {MARK: "1f"}), True),
+        (MARKED, info(16, JOINED, {MARK: "2e"}), False),
     ],
 )
 def test_recognized_as_ones_own(operation, found, ours):
     """With a condition only what is certain counts: somebody else's object of the same size is to be expected then."""
-    assert operation.recognize(found) == (WrittenObject(found.e_tag) if ours else None)
+    assert operation.recognize(found) == (WrittenObject(found.e_tag, None, found.headers) if ours else None)
 
 
 def test_keys_of_the_customer_go_along():

@@ -326,11 +326,14 @@ def _with_content(response: Response, stream: Stream, limit: int, seconds: float
     error without end counts by its status alone. One that breaks off keeps its stream, by which judge() knows it."""
     failed = response.status >= 300
     limit = _ERROR_LIMIT if failed else limit
+    pieces, left, end = [], limit + 1, time.monotonic() + seconds
     try:
-        content = stream.read(limit + 1)
-        if content and (more := stream.read(limit + 1 - len(content))):  # most documents come in one piece
-            content = _joined(stream, [content, more], limit, seconds)
-        if len(content) > limit and not failed:
+        while left > 0 and (piece := stream.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
+            if time.monotonic() > end:
+                raise BadResponse(f"a document that is not whole after {seconds:g} s")
+        if left <= 0 and not failed:
             raise BadResponse(f"an answer of over {limit} bytes where a short document belongs")
     except TransportError:
         if failed:
@@ -338,14 +341,4 @@ def _with_content(response: Response, stream: Stream, limit: int, seconds: float
         raise
     finally:
         stream.close()
-    return Response(response.status, response.headers, content[:limit])
-
-
-def _joined(stream: Stream, pieces: list[bytes], limit: int, seconds: float) -> bytes:
-    left, end = limit + 1 - sum(map(len, pieces)), time.monotonic() + seconds
-    while left > 0 and (piece := stream.read(left)):
-        if time.monotonic() > end:
-            raise BadResponse(f"a document that is not whole after {seconds:g} s")
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
+    return Response(response.status, response.headers, b"".join(pieces)[:limit])

@@ -123,7 +123,7 @@ class Client:
             offset = self._clock_offset
             now = self._clock() + offset  # after the keys, which may have taken a person's time to come
             outcome = self._attempt(operation, call.request, credentials, now)
-            verdict = judge(operation, outcome, now)
+            verdict = judge(operation, outcome, now, call.request.region)
             if self._send_rate is not None:
                 self._send_rate.heard(isinstance(verdict, Retry) and verdict.throttled, self._clock())
             if isinstance(verdict, Accept):

@@ -83,8 +83,8 @@ _ACCEPT = Accept()
 Verdict = Accept | Retry | Redirect | RenewCredentials | AdjustClock | Fail
 
 
-def judge(operation: Operation[object], outcome: Response | TransportError, now: float) -> Verdict:
-    """The verdict on an attempt. now: seconds since 1970, as the request was dated."""
+def judge(operation: Operation[object], outcome: Response | TransportError, now: float, region: str = "") -> Verdict:
+    """The verdict on an attempt. now: seconds since 1970, as the request was dated. region: it was signed for."""
     if isinstance(outcome, TransportError):
         stale = isinstance(outcome, ConnectionDropped) and outcome.reused
         return Retry(outcome, free=stale)
@@ -92,7 +92,7 @@ def judge(operation: Operation[object], outcome: Response | TransportError, now:
     if 200 <= outcome.status < 300 and not (operation.may_fail_in_200 and _is_error(outcome.content)):
         return _ACCEPT
     error = service_error(operation, outcome)
-    if operation.bucket and _is_redirect(error, outcome.headers):
+    if operation.bucket and _is_redirect(error, outcome.headers, region):
         return Redirect(error, redirected_region(outcome.status, outcome.headers, error.code or "", error.details))
     if error.code in _EXPIRED_CODES:
         return RenewCredentials(error, certain=True)
@@ -126,10 +126,10 @@ def _is_error(content: bytes) -> bool:
     return body.startswith((b"<Error>", b"<Error "))
 
 
-def _is_redirect(error: ServiceError, headers: Headers) -> bool:
+def _is_redirect(error: ServiceError, headers: Headers, region: str) -> bool:
     if error.status in (301, 302, 307) or error.code in _REDIRECT_CODES:
         return True
-    if error.code == "BadRequest" and "x-amz-bucket-region" in headers:
+    if error.code == "BadRequest" and headers.get("x-amz-bucket-region", region) != region:
         return True
     return error.code == "IllegalLocationConstraintException" and error.operation != "CreateBucket"
 

@@ -351,6 +351,14 @@ def test_session_that_may_have_expired(answer):
     assert keys.invalidated == [("ASIA1", False)]
 
 
+def test_bare_400_that_names_the_region_it_was_signed_for():
+    """Then it is not about the region: so AWS refuses the HEAD of an expired session."""
+    answer = reply(400, x_amz_bucket_region="us-east-1")
+    transport, keys = Scripted(answer, GOOD_HEAD), Keys(SESSION, RENEWED)
+    assert client_for(transport, keys).call(HEAD).size == 5
+    assert key_ids(transport) == ["ASIA1", "ASIA2"]
+
+
 def test_keys_that_cannot_be_renewed():
     """403 is then 403."""
     transport = Scripted(reply(403))
@@ -502,7 +510,7 @@ def cut(status: int, **headers: str):
 @pytest.mark.parametrize("status", [400, 403, 404, 409])
 def test_error_that_breaks_off_is_asked_for_again(status):
     """Its code decides what it means: whether keys have expired, or a key or its bucket is missing."""
-    keys, first = Keys(SESSION, RENEWED), cut(status)
+    keys, first = Keys(SESSION, RENEWED), cut(status, x_amz_bucket_region="us-east-1")
     transport = Scripted(first, error_reply(404, "NoSuchBucket"))
     with pytest.raises(NoSuchBucket):
         client_for(transport, keys).call(GET)

@@ -209,7 +209,8 @@ class Client:
         try:
             response = self.transport.send(request)
             if operation.streams and response.status < 300:
-                response = _streaming(response, self._counters)
+                stream = CountedStream(response.reader(), self._counters)
+                response = Response(response.status, response.headers, b"", stream)
             elif response.stream is not None:
                 longest = self.policy.deadline or _LONGEST
                 response = _with_content(response, response.stream, operation.max_reply, longest)
@@ -314,11 +315,6 @@ class _Call:
         known = remedy in self._seen
         self._seen.add(remedy)
         return not known
-
-
-def _streaming(response: Response, counters: Counters) -> Response:
-    """response with its body to be read, which is counted then."""
-    return Response(response.status, response.headers, b"", CountedStream(response.reader(), counters))
 
 
 def _with_content(response: Response, stream: Stream, limit: int, seconds: float) -> Response:

@@ -229,7 +229,7 @@ class Connection:
         """For TLS, and bodies that are no file: one buffer, used over and over."""
         buffer = memoryview(bytearray(min(length, PIECE_SIZE)))
         left = length
-        while left and (count := reader.readinto(buffer[:left])):
+        while count := reader.readinto(buffer[:left]):
             try:
                 self._send_view(buffer[:count])
             except OSError as error:

@@ -108,6 +108,8 @@ def test_bucket_is_located(settings, bucket, expected):
         ("http://localhost:9000", "auto", "buck", "http://localhost:9000/buck"),
         ("http://localhost:9000/", "virtual", "buck", "http://buck.localhost:9000"),
         ("http://localhost:9000", "virtual", "my.buck", "http://my.buck.localhost:9000"),
+        ("http://localhost:9000", "virtual", "buc", "http://buc.localhost:9000"),
+        ("http://localhost:9000", "virtual", "bu", "http://localhost:9000/bu"),
         ("https://localhost:9000", "virtual", "my.buck", "https://localhost:9000/my.buck"),
         ("http://localhost:9000", "virtual", "Buck", "http://localhost:9000/Buck"),
         ("http://127.0.0.1:9000", "virtual", "buck", "http://127.0.0.1:9000/buck"),

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from servers.signed import make_bucket
@@ -19,6 +20,10 @@ from stores import STARTS
 LUIGI_CONFIG = str(Path(__file__).with_name("luigi.cfg"))
 STORES = ("moto", "moto-tls", "seaweedfs", "seaweedfs-tls")
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+
+# A busy machine is no fault of what is tested.
+hypothesis.settings.register_profile("s3target", deadline=None)
+hypothesis.settings.load_profile("s3target")
 
 # Luigi reads this one when it is imported, so before any fixture.
 os.environ["LUIGI_CONFIG_PATH"] = LUIGI_CONFIG

@@ -15,6 +15,7 @@ from ..value import TYPE_CHECKING, BinaryIO
 from .body import ChunkedBody, LengthBody, UntilCloseBody
 from .connection import Answer, Connection
 from .head import UNTIL_CLOSE, request_head
+from .lookout import Lookout
 from .pool import Pool
 from .proxy import Proxy, find_proxy
 
@@ -32,6 +33,7 @@ class Exchange:
         self._options = options
         self._pool = Pool(options.max_idle)
         self._proxies: dict[Origin, Proxy | None] = {}
+        self._lookout = Lookout()
 
     def close(self) -> None:
         self._pool.close()
@@ -72,7 +74,9 @@ class Exchange:
         connection = self._pool.get(request.origin) or self._connect(request.origin)
         try:
             sent_all = connection.send_request(head, request.body, reader)
+            asked = self._lookout.watch(connection.is_quiet)
             answer = connection.read_answer(request.method)
+            self._lookout.heard(asked)
         except BaseException:
             connection.close()
             raise

@@ -127,7 +127,7 @@ NAMES = NAMES.filter(utf8(255)).filter(lambda name: name not in (".", ".."))
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
 TEXTS = st.text(st.one_of(CHARACTERS, st.sampled_from("/.%+ ")).filter(lambda character: character != "\n"), min_size=1)
 TEXTS = TEXTS.filter(utf8(1024)).filter(lambda key: key != "/")
-BOUNDED = settings(max_examples=40, deadline=None, derandomize=True)
+BOUNDED = settings(max_examples=40, derandomize=True)
 
 
 @BOUNDED

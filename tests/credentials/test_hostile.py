@@ -49,7 +49,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(LINES.map("\n".join).map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=80))
 def test_any_file_is_sections_or_an_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     """ConfigError, naming the file; whatever it holds, a profile can be asked for afterwards, or cannot, no more."""

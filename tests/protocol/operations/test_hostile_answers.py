@@ -92,7 +92,7 @@ def documents(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(content=documents() | st.binary(max_size=60), headers=HEADERS)
 def test_any_answer_is_a_result_or_a_bad_response(operation, content, headers):
     """Nothing else is ever raised, however the document is spoilt; what the result tells can be looked at."""
@@ -107,7 +107,7 @@ def test_any_answer_is_a_result_or_a_bad_response(operation, content, headers):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(status=st.integers(200, 599), content=documents() | st.binary(max_size=60), headers=HEADERS)
 def test_any_error_answer_is_an_error_and_has_a_verdict(operation, status, content, headers):
     """Status, code and text are there, and the loop knows what to do about it."""

@@ -68,6 +68,9 @@ class Reader(io.RawIOBase):
     """
 
     _source: Source | None = None
+    _digest: Digest | None = None
+    _expected = ""
+    _process = 0
 
     def __init__(self, client: Client, bucket: str, key: str, options: ReaderOptions | None = None) -> None:
         super().__init__()
@@ -80,9 +83,6 @@ class Reader(io.RawIOBase):
         self._operation = GetObject(bucket, key, headers=headers, version_id=version_id)
         self._info: ObjectInfo | None = None
         self._position = 0
-        self._process = os.getpid()
-        self._digest: Digest | None = None
-        self._expected = ""
         self._damaged = False
 
     @property
@@ -185,7 +185,7 @@ class Reader(io.RawIOBase):
         self._drop()
         self._process = os.getpid()
         source = self._source = self._open_source()
-        self._info = self._info or source.info
+        self._info = source.info
         if self._position == 0 and source.whole:
             self._digest, self._expected = stored_checksum(source.info.headers)
         return source

@@ -78,7 +78,7 @@ class MemoryStream:
 class MemoryStore:
     """failures: by number of the call, from 1. breaks: for each GetObject in turn, after how many bytes it breaks off.
 
-    e_tags, ranges, content_ranges, lengths: False for a store without.
+    e_tags, ranges, lengths: False for a store without. content_ranges: False for one that says bytes 0-9/*.
     """
 
     def __init__(self) -> None:
@@ -166,7 +166,7 @@ class MemoryStore:
         length: int | None = len(body)
         if not wanted and not self.lengths:
             length, info = None, info._replace(size=-1)
-        if not self.content_ranges:
+        if wanted and not self.content_ranges:
             info = info._replace(size=-1)
         return ObjectStream(info, first, length, MemoryStream(self, body, breaks))
 

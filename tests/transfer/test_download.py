@@ -21,9 +21,10 @@ from s3target.errors import (
     PreconditionFailed,
     ServerFault,
 )
-from s3target.protocol.operations.objects import ObjectInfo
+from s3target.protocol.operations.objects import ByteRange, ObjectInfo, ObjectStream
 from s3target.transfer.download import BUFFER, download
 from s3target.transfer.plan import TransferOptions
+from s3target.value import replace
 from transfer.memory_store import MemoryStore, crc32_header, ctrl_c
 
 PART = 1000
@@ -214,6 +215,24 @@ def test_a_store_that_forgets_a_range_gives_the_right_bytes(target: Path) -> Non
     download(store, "b", "k", str(target), TransferOptions(PART, 1))
     assert target.read_bytes() == CONTENT
     assert store.open_streams == 0
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_store_that_gives_but_a_part_of_a_range_is_asked_for_the_rest(target: Path, told: bool) -> None:
+    """As RFC 9110 section 15.3.7 allows, with the size of the whole or without: no hole is left in the file."""
+
+    class GivesLittle(MemoryStore):
+        def _GetObject(self, operation: Any) -> ObjectStream:
+            if operation.byte_range:
+                first, last = operation.byte_range
+                operation = replace(operation, byte_range=ByteRange(first, min(last, first + 599)))
+            return super()._GetObject(operation)
+
+    store = GivesLittle()
+    store.put("b", "k", CONTENT)
+    store.content_ranges = told
+    download(store, "b", "k", str(target), TransferOptions(PART))
+    assert target.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("size", [PART, len(CONTENT)])

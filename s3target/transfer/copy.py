@@ -131,8 +131,8 @@ def _at_once(
     insist(client, bucket, key, options.extra_args, "CopyObject")
     headers = headers_for("CopyObject", options.extra_args)
     if own := mark(options.extra_args):
-        carried = {**_same_source(info), **_carried(info, headers, options.extra_args)}
-        headers = {**carried, **headers, **own, _DIRECTIVE: "REPLACE"}
+        carried = _carried(info, headers, options.extra_args)
+        headers = {**carried, **headers, **_same_source(info), **own, _DIRECTIVE: "REPLACE"}
     operation = CopyObject(source, bucket, key, headers)
     try:
         written = client.call(operation)
@@ -166,7 +166,8 @@ def _carried(source: ObjectInfo, given: Headers, extra_args: ExtraArgs) -> Heade
 
 
 class _Copy:
-    """One copy in parts. by_etag: False where the store cannot compare ETags; then the source is looked at again."""
+    """One copy in parts. by_etag: False where the store cannot compare ETags. Then, or where there is none, the source
+    is looked at again."""
 
     def __init__(
         self,
@@ -179,7 +180,7 @@ class _Copy:
         *,
         by_etag: bool = True,
     ) -> None:
-        self._by_etag = by_etag
+        self._by_etag = by_etag and bool(info.e_tag)
         self._client = client
         self._source = source
         self._bucket, self._key = bucket, key
@@ -217,7 +218,7 @@ class _Copy:
     def _guard(self) -> Headers:
         """The headers of each part: the source must be what the HEAD saw."""
         own = _same_source(self._info) if self._by_etag else {}
-        return {**own, **headers_for("UploadPartCopy", self._extra_args)}
+        return {**headers_for("UploadPartCopy", self._extra_args), **own}
 
     def _create_headers(self) -> Headers:
         given = headers_for("CreateMultipartUpload", self._extra_args)

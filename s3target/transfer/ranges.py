@@ -134,7 +134,8 @@ class RangeBody:
 
 def _differs(known: ObjectInfo, info: ObjectInfo) -> bool:
     sizes_known = known.size >= 0 and info.size >= 0
-    return info.e_tag != known.e_tag or (sizes_known and info.size != known.size)
+    same = info.e_tag == known.e_tag if known.e_tag else info.modified == known.modified
+    return not same or (sizes_known and info.size != known.size)
 
 
 def place(operation: GetObject) -> str:

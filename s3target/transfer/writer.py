@@ -210,12 +210,12 @@ class Writer(io.RawIOBase):
         try:
             while view:
                 view = view[self._collect(view) :]
+            self._count += length
+            return length
         except BaseException as error:
             self._failure = error
             self._discard(error)
             raise
-        self._count += length
-        return length
 
     def writable(self) -> bool:
         return True

@@ -40,6 +40,7 @@ class Stored:
     headers: dict[str, str] = field(default_factory=dict)
     tags: tuple[tuple[str, str], ...] = ()
     e_tag: str = ""
+    modified: str = ""
 
     def __post_init__(self) -> None:
         self.e_tag = self.e_tag or hashlib.md5(self.content, usedforsecurity=False).hexdigest()
@@ -143,7 +144,8 @@ class MemoryStore:
 
     def _info(self, operation: Any, stored: Stored) -> ObjectInfo:
         e_tag = stored.e_tag if self.e_tags else ""
-        return ObjectInfo(operation.bucket, operation.key, len(stored.content), e_tag, headers=dict(stored.headers))
+        size, headers = len(stored.content), dict(stored.headers)
+        return ObjectInfo(operation.bucket, operation.key, size, e_tag, stored.modified, headers=headers)
 
     def _HeadObject(self, operation: Any) -> ObjectInfo:
         return self._info(operation, self._stored(operation, operation.bucket, operation.key))

@@ -23,6 +23,7 @@ from s3target.protocol.operations.multipart import UploadPartCopy
 from s3target.protocol.operations.objects import CopySource, ObjectInfo
 from s3target.transfer.copy import PARTS_AT_ONCE, copy
 from s3target.transfer.plan import MIB, MIN_PART, TransferOptions
+from s3target.value import replace
 from transfer.memory_store import MemoryStore
 
 SOURCE = CopySource("from", "a/b")
@@ -197,6 +198,31 @@ def test_a_source_that_is_replaced_meanwhile_is_an_error() -> None:
     with pytest.raises(ObjectChanged, match="s3://from/a/b"):
         copy(store, SOURCE, "to", "k", PARTS)
     assert store.uploads == {}
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_source_without_an_etag_is_looked_at_again(replaced: bool) -> None:
+    """There is nothing to bind the parts together: it must be the same before and after them."""
+    store = ready()
+    store.e_tags = False
+
+    def on_call(operation: Any) -> None:
+        if replaced and operation.name == "UploadPartCopy" and operation.number == 2:
+            store.put("from", "a/b", CONTENT[::-1]).modified = "later"
+
+    store.on_call = on_call
+    with pytest.raises(ObjectChanged, match="s3://from/a/b") if replaced else nullcontext():
+        copy(store, SOURCE, "to", "k", PARTS)
+    assert (("to", "k") in store.objects) != replaced
+    assert store.uploads == {}
+
+
+def test_parts_stay_bound_to_one_object_whatever_else_is_wanted_of_the_source() -> None:
+    """CopySourceIfMatch: * would let each part be of another one."""
+    store = ready()
+    copy(store, SOURCE, "to", "k", replace(PARTS, extra_args={"CopySourceIfMatch": "*"}))
+    guards = {call.headers["x-amz-copy-source-if-match"] for call in store.calls if call.name == "UploadPartCopy"}
+    assert guards == {f'"{store.objects["from", "a/b"].e_tag}"'}
 
 
 @pytest.mark.parametrize("replaced", [False, True])

@@ -13,6 +13,7 @@ import threading
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -603,6 +604,19 @@ def test_readahead_on_a_store_that_ignores_ranges_is_one_stream(store: MemorySto
     with reader_of(store, readahead=2) as reader:
         assert reader.readall() == CONTENT
     assert len(store.calls) == 1
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_without_an_etag_the_time_tells_one_object_from_another(replaced: bool, store: MemoryStore) -> None:
+    """Who goes back in it asks again, and must not get bytes of what has replaced it."""
+    store.e_tags = False
+    store.objects["b", "k"].modified = "now"
+    with reader_of(store) as reader:
+        assert reader.read(4) == CONTENT[:4]
+        store.put("b", "k", CONTENT[::-1]).modified = "later" if replaced else "now"
+        reader.seek(20)
+        with pytest.raises(ObjectChanged) if replaced else nullcontext():
+            assert reader.read(4) == CONTENT[::-1][20:24]
 
 
 def test_an_interrupt_in_a_read_leaves_no_gap(store: MemoryStore) -> None:

@@ -198,14 +198,15 @@ def test_parts_under_5_mib_are_refused_before_anything_is_sent(tmp_path: Path) -
 def test_a_file_that_changes_while_its_parts_go_up_makes_no_object(tmp_path: Path, change: str, threads: int) -> None:
     """An object of two states of the file would be worse than none."""
     store, path = MemoryStore(), Path(made(tmp_path, SIXTEEN))
+    before = path.stat()
 
     def on_call(operation: Any) -> None:
         if operation.name == "UploadPart" and operation.number == 2:
-            if change == "replaced":
-                path.unlink()
             content = {"grows": SIXTEEN + b"x", "shrinks": SIXTEEN[:7_000_000]}.get(change, SIXTEEN[::-1])
+            if change == "is replaced":
+                path.rename(path.with_name("old"))
             path.write_bytes(content)
-            os.utime(path, ns=(1, 1))
+            os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns + (change == "is rewritten")))
 
     store.on_call = on_call
     with pytest.raises(IntegrityError, match="changed"):

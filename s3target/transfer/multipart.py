@@ -27,7 +27,6 @@ from ..protocol.operations.objects import HeadObject, WrittenObject
 from ..protocol.operations.traces import MARK
 from ..protocol.options import ExtraArgs, headers_for
 from .marks import mark
-from .workers import Stopped
 
 _log = getLogger("s3target.transfer")
 _NO_HEADERS: Headers = {}
@@ -46,7 +45,6 @@ class MultipartUpload:
         self._mark = mark(extra_args)
         self._create = CreateMultipartUpload(bucket, key, {**headers, **self._mark})
         self._completed = self._aborted = False
-        self.upload_id = ""
 
     def __enter__(self) -> MultipartUpload:
         self.upload_id = self._client.call(self._create)
@@ -59,14 +57,10 @@ class MultipartUpload:
 
     def part(self, operation: Operation[Part]) -> Part:
         """Call it. A part that lands after the abort would be stored, and billed, until someone aborts again."""
-        landed = True
         try:
             return self._client.call(operation)
-        except Stopped:
-            landed = False  # it was not sent to its end
-            raise
         finally:
-            if landed and self._aborted:
+            if self._aborted:
                 self._abort()
 
     def complete(self, parts: Iterable[Part], headers: Headers = _NO_HEADERS) -> WrittenObject:

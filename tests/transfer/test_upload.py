@@ -21,6 +21,7 @@ from s3target.errors import (
     TransportError,
 )
 from s3target.protocol.messages import FileSlice
+from s3target.protocol.operations.multipart import Part
 from s3target.stores import UNKNOWN
 from s3target.transfer.plan import MIB, MIN_PART, TransferOptions
 from s3target.transfer.upload import READ_AT_ONCE, StoppableSlice, upload
@@ -290,6 +291,21 @@ def test_full_checksum_goes_with_complete(tmp_path: Path, given: str | None) -> 
     assert create.headers == {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
     whole = b64encode(zlib.crc32(SIXTEEN).to_bytes(4, "big")).decode()
     assert complete.headers == {"x-amz-checksum-type": "FULL_OBJECT", "x-amz-checksum-crc32": given or whole}
+
+
+@pytest.mark.parametrize("given", [{"checksum": None}, {"algorithm": "CRC64NVME"}])
+def test_a_part_whose_crc32_is_not_told_leaves_none_to_combine(tmp_path: Path, given: dict[str, str | None]) -> None:
+    """Some stores give back no checksum, or one of their own choice."""
+
+    class TellsOther(MemoryStore):
+        def _UploadPart(self, operation: Any) -> Part:
+            part = super()._UploadPart(operation)
+            return part._replace(**given) if part.number == 2 else part
+
+    store = TellsOther()
+    upload(store, made(tmp_path, SIXTEEN), "b", "k", PARTS)
+    assert store.calls[-1].headers == {"x-amz-checksum-type": "FULL_OBJECT"}
+    assert store.content("b", "k") == SIXTEEN
 
 
 def test_a_full_checksum_that_no_parts_can_have_is_refused(tmp_path: Path) -> None:

@@ -31,8 +31,9 @@ class RangeBody:
 
     known: what the object was when reading began; anything else is ObjectChanged. end: behind the last byte, None if
     the store does not say. Raises what Client.call() raises, and ConnectionDropped or TimedOut where resuming is no
-    use: without an ETag, or when the policy's attempts in a row have brought not one byte. After any exception it is to
-    be closed, since how far the stream has come is not known then.
+    use: without an ETag, or when the policy's attempts in a row have brought next to nothing. After any exception it is
+    to be closed, since how far the stream has come is not known then. position: of the next byte. whole: one answer
+    covers the whole object.
     """
 
     def __init__(self, client: Client, operation: GetObject, known: ObjectInfo | None = None) -> None:

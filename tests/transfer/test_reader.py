@@ -31,7 +31,7 @@ from s3target.errors import (
 )
 from s3target.protocol.operations.objects import ByteRange, GetObject, ObjectStream
 from s3target.transfer.ranges import read_range
-from s3target.transfer.reader import Reader, ReaderOptions, buffered, open_reader
+from s3target.transfer.reader import Reader, ReaderOptions, open_reader
 from s3target.transfer.workers import Stopped
 from s3target.value import replace
 from transfer.memory_store import MemoryStore, MemoryStream, crc32_header, ctrl_c
@@ -700,9 +700,9 @@ def test_lines_come_through_the_wrappers(readahead: int) -> None:
     store = MemoryStore()
     store.put("b", "k", "".join(lines).encode())
     options = ReaderOptions(readahead=readahead, part_size=100_000)
-    with buffered(Reader(store, "b", "k", options)) as binary:
+    with io.BufferedReader(Reader(store, "b", "k", options)) as binary:
         assert list(binary) == [line.encode() for line in lines]
-    with io.TextIOWrapper(buffered(Reader(store, "b", "k", options)), "utf-8") as text:
+    with io.TextIOWrapper(io.BufferedReader(Reader(store, "b", "k", options)), "utf-8") as text:
         assert text.readline() == lines[0]
         mark = text.tell()
         assert text.read(20) == "".join(lines[1:4])[:20]
@@ -713,7 +713,7 @@ def test_lines_come_through_the_wrappers(readahead: int) -> None:
 
 def test_wrappers_cost_no_request_of_their_own(store: MemoryStore) -> None:
     """They call tell() and seekable(); reading straight through stays one GetObject."""
-    with io.TextIOWrapper(buffered(reader_of(store)), "ascii") as text:
+    with io.TextIOWrapper(io.BufferedReader(reader_of(store)), "ascii") as text:
         assert text.read() == CONTENT.decode()
     assert ranges(store) == ["all"]
 
@@ -748,7 +748,7 @@ def test_a_zip_archive_can_be_read_in_place() -> None:
             archive.writestr(name, name * 10_000)
     store = MemoryStore()
     store.put("b", "k", file.getvalue())
-    with buffered(Reader(store, "b", "k")) as reader, zipfile.ZipFile(reader) as archive:
+    with io.BufferedReader(Reader(store, "b", "k")) as reader, zipfile.ZipFile(reader) as archive:
         assert archive.read("two") == b"two" * 10_000
 
 

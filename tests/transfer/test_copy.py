@@ -60,6 +60,19 @@ def test_not_all_threads_copy_parts_of_one_object() -> None:
     assert 1 < store.most_running <= PARTS_AT_ONCE
 
 
+@pytest.mark.parametrize("size", [1, MIN_PART, len(CONTENT)])
+@pytest.mark.parametrize("extra_args", [{}, {"IfNoneMatch": "*"}])
+def test_what_a_listing_has_told_saves_the_head(size: int, extra_args: dict[str, str]) -> None:
+    """But not where metadata has to be carried over, which no listing tells."""
+    store = ready(size)
+    listed = ObjectInfo("from", "a/b", size, store.objects["from", "a/b"].e_tag)
+    assert copy(store, SOURCE, "to", "k", replace(PARTS, extra_args=extra_args), listed)[1] == size
+    asked = bool(extra_args) or size > MIN_PART
+    assert store.names().count("HeadObject") == asked
+    writes = [call for call in store.calls if call.name in ("CopyObject", "CreateMultipartUpload")]
+    assert writes[-1].headers.get("x-amz-meta-a") == ("1" if asked else None)
+
+
 def test_a_part_size_above_the_threshold_raises_it() -> None:
     """One part is no reason for a multipart upload."""
     store = ready()

@@ -368,8 +368,9 @@ def test_the_version_and_the_key_go_with_every_request(target: Path) -> None:
     store = ready()
     options = TransferOptions(PART, 2, extra_args={"SSECustomerKey": b"k" * 32, "VersionId": "v7"})
     download(store, "b", "k", str(target), options)
+    download(store, "b", "k", str(target), TransferOptions(PART), "v7")
     assert {call.version_id for call in store.calls} == {"v7"}
-    assert all("x-amz-server-side-encryption-customer-key" in call.headers for call in store.calls)
+    assert all("x-amz-server-side-encryption-customer-key" in call.headers for call in store.calls[:11])
 
 
 @pytest.mark.parametrize("path", ["", "missing/target"])

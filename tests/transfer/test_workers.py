@@ -240,6 +240,20 @@ def test_ctrl_c_is_over_within_a_second() -> None:
                 thread.join(10)
 
 
+def test_after_a_failure_no_job_is_taken_any_more() -> None:
+    """However much room there is; and whoever made the jobs beforehand sees it by the event that is theirs."""
+    stop, ran = threading.Event(), []
+
+    def fail() -> None:
+        raise ValueError("first")
+
+    with pytest.raises(ValueError, match="first"), Workers(2, waiting=100, stop=stop) as pool:
+        pool.submit(fail)
+        assert stop.wait(10)
+        pool.submit(lambda: ran.append(1))
+    assert ran == []
+
+
 def test_ctrl_c_while_a_failure_is_drained_is_obeyed() -> None:
     """Waiting for running jobs is no reason not to stop."""
     release, failed = threading.Event(), threading.Event()

@@ -121,6 +121,7 @@ def test_options_that_cannot_be_right_are_refused(options: dict[str, Any], messa
     """At once, not when the last part has gone up."""
     with pytest.raises(ConfigError, match=message):
         WriterOptions(**options)
+    assert WriterOptions(extra_args={"ChecksumAlgorithm": "SHA256", "ChecksumType": "COMPOSITE"}).extra_args
 
 
 @pytest.mark.parametrize("part_size", [MIN_PART, DEFAULT_PART, MAX_PART])

@@ -150,7 +150,6 @@ class _Parts:
         self._tickets.append(self._workers.submit(job))
 
     def complete(self) -> WrittenObject:
-        self._workers.drain()
         written = self._upload.complete([ticket.result() for ticket in self._tickets])
         self._exit.close()
         return written

@@ -79,15 +79,22 @@ def test_an_exception_in_the_block_commits_nothing(client, base, case, upload):
     assert threading.active_count() <= before
 
 
-def test_a_dropped_file_commits_nothing(client, base):
-    """Only close() is a commit."""
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_dropped_file_commits_nothing(client, base, piped):
+    """Only close() is a commit; also of one that its own cycle keeps until it is collected."""
     target = S3Target(f"{base}/out", format=luigi.format.Nop, client=client, upload="while_writing")
+    before = threading.active_count()
     file = target.open("w")
     file.write(os.urandom(9 << 20))
+    if piped:
+        os.write(file.fileno(), b"from a program")
+        file.write(b"buffered")
+    file.cycle = file
     del file
     gc.collect()
     assert not target.exists()
     assert uploads(client, base) == []
+    assert threading.active_count() <= before
 
 
 @WAYS

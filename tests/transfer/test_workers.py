@@ -240,6 +240,22 @@ def test_ctrl_c_is_over_within_a_second() -> None:
                 thread.join(10)
 
 
+def test_a_job_that_ends_within_the_grace_is_waited_for() -> None:
+    """Then nothing of it is left, and close() does not wait any longer than that."""
+    pool, begun = Workers(1), threading.Event()
+
+    def job() -> None:
+        begun.set()
+        time.sleep(0.1)
+
+    pool.submit(job)
+    assert begun.wait(10)
+    before = time.monotonic()
+    pool.close(30)
+    assert ours() == []
+    assert time.monotonic() - before < 10
+
+
 def test_after_a_failure_no_job_is_taken_any_more() -> None:
     """However much room there is; and whoever made the jobs beforehand sees it by the event that is theirs."""
     stop, ran = threading.Event(), []

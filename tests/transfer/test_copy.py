@@ -21,6 +21,7 @@ from s3target.errors import (
 )
 from s3target.protocol.operations.multipart import UploadPartCopy
 from s3target.protocol.operations.objects import CopySource, ObjectInfo
+from s3target.protocol.operations.traces import MARK
 from s3target.transfer.copy import PARTS_AT_ONCE, copy
 from s3target.transfer.plan import MIB, MIN_PART, TransferOptions
 from s3target.value import replace
@@ -111,8 +112,9 @@ def test_parts_are_at_least_a_quarter_of_the_threshold() -> None:
 
 
 def test_metadata_and_tags_go_along_in_parts() -> None:
-    """UploadPartCopy carries neither by itself."""
+    """UploadPartCopy carries neither by itself. What a conditional write was known by is not the user's metadata."""
     store = ready()
+    store.objects["from", "a/b"].headers[MARK] = "of another write"
     copy(store, SOURCE, "to", "k", PARTS)
     create = store.calls[2]
     assert create.headers == {

@@ -240,6 +240,56 @@ def test_ctrl_c_is_over_within_a_second() -> None:
                 thread.join(10)
 
 
+@pytest.mark.parametrize("error", [None, ValueError("first")])
+def test_ctrl_c_while_the_block_is_left_is_obeyed(error: Exception | None) -> None:
+    """With an error or without one: it is raised, and running jobs are not waited for."""
+    leaving, release = threading.Event(), threading.Event()
+
+    def stuck() -> None:
+        leaving.wait(10)
+        time.sleep(0.1)
+        ctrl_c()
+        release.wait(20)
+
+    try:
+        with pytest.raises(KeyboardInterrupt), Workers(1) as pool:
+            pool.submit(stuck)
+            leaving.set()
+            if error is not None:
+                raise error
+        assert ours()
+    finally:
+        release.set()
+        for thread in threading.enumerate():
+            if thread.name in ours():
+                thread.join(10)
+
+
+def test_running_jobs_are_waited_for_where_the_block_is_left_by_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long they take: what they use may be closed behind the block."""
+    monkeypatch.setattr(workers, "GRACE", 0.0)
+    begun, ended = threading.Event(), []
+
+    def job() -> None:
+        begun.set()
+        time.sleep(0.1)
+        ended.append(1)
+
+    with pytest.raises(ValueError, match="first"), Workers(1) as pool:
+        pool.submit(job)
+        assert begun.wait(10)
+        raise ValueError("first")
+    assert ended == [1]
+
+
+def test_results_are_waited_for_however_long_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait is cut into slices, and none of them is the last before the result is there."""
+    monkeypatch.setattr(workers, "_SLICE", 0.01)
+    with Workers(1) as pool:
+        assert pool.submit(lambda: time.sleep(0.1) or 7).result() == 7
+    assert run_all([lambda: time.sleep(0.1) or 8] * 2, 2) == [8, 8]
+
+
 def test_a_job_that_ends_within_the_grace_is_waited_for() -> None:
     """Then nothing of it is left, and close() does not wait any longer than that."""
     pool, begun = Workers(1), threading.Event()

@@ -167,6 +167,53 @@ def test_after_a_failure_no_more_jobs_are_asked_for() -> None:
     assert len(made) < 6 + 2 + 2 * WAITING
 
 
+def test_of_two_errors_the_first_is_raised() -> None:
+    """The second may be due to it: whoever looks at `stop` gives up."""
+    with pytest.raises(ValueError, match="first"), Workers(2) as pool:
+
+        def first() -> None:
+            raise ValueError("first")
+
+        def second() -> None:
+            assert pool.stop.wait(10)
+            raise ValueError("second")
+
+        pool.submit(second)
+        pool.submit(first)
+        until = time.monotonic() + 10
+        while pool._held and time.monotonic() < until:
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("startable", [1, 3])
+def test_where_there_are_no_more_threads_those_that_run_will_do(
+    monkeypatch: pytest.MonkeyPatch, startable: int
+) -> None:
+    """Slower, but all of it."""
+    limit_threads(monkeypatch, startable)
+    assert run_all([returning(number) for number in range(100)], 4) == list(range(100))
+
+
+def test_without_any_thread_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's refusal is raised."""
+    limit_threads(monkeypatch, 0)
+    with pytest.raises(RuntimeError, match="can't start"):
+        run_all([returning(1)] * 2, 4)
+
+
+def limit_threads(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """As a container does: no more than so many are started."""
+    start, started = threading.Thread.start, []
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) == most:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+
+
 def test_an_error_of_whoever_makes_the_jobs_stops_the_pool() -> None:
     """It is raised as it is."""
 

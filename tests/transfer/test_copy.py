@@ -165,8 +165,10 @@ def test_a_store_without_tags_has_none_to_carry(error: Exception) -> None:
     """Swift says 501, rclone takes the question for a GetObject."""
     store = ready()
     store.tagging_error = error
-    copy(store, SOURCE, "to", "k", PARTS)
+    copy(store, SOURCE, "to", "k", replace(PARTS, extra_args={"RequestPayer": "requester"}))
     assert store.content("to", "k") == CONTENT
+    assert store.names().count("UploadPartCopy") == 4
+    assert store.calls[1].headers == {"x-amz-request-payer": "requester"}
     assert "x-amz-tagging" not in store.calls[2].headers
 
 

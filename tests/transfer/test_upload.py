@@ -230,6 +230,15 @@ def test_a_file_that_changes_while_it_goes_up_at_once_is_an_error(tmp_path: Path
         upload(store, str(path), "b", "k", PARTS)
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/version"), reason="needs files whose size reads as 0")
+def test_a_file_that_is_longer_than_it_says_makes_no_object() -> None:
+    """As in /proc: an empty object would be made of it, or the beginning of what grows."""
+    store = MemoryStore()
+    with pytest.raises(IntegrityError, match="changed from 0 bytes"):
+        upload(store, "/proc/version", "b", "k", PARTS)
+    assert store.calls == []
+
+
 def test_an_error_of_the_store_is_not_mistaken_for_a_change_of_the_file(tmp_path: Path) -> None:
     """Only if the file is another one."""
     store = MemoryStore()

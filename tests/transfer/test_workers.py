@@ -99,6 +99,21 @@ def test_more_threads_where_they_only_wait(monkeypatch: pytest.MonkeyPatch, comp
     assert gauge.most == expected
 
 
+def test_a_thread_that_was_idle_is_not_counted_upon_twice() -> None:
+    """It takes the first job, and another one is begun for the second."""
+    barrier, begun = threading.Barrier(2), threading.Event()
+
+    def job() -> None:
+        begun.set()
+        barrier.wait(10)
+
+    with Workers(2) as pool:
+        pool.submit(returning(1)).result()
+        pool.submit(job)
+        assert begun.wait(10)
+        pool.submit(job)
+
+
 def test_jobs_are_not_made_all_at_once() -> None:
     """Memory is bounded: no job exists beyond those that run, WAITING, and the one to be handed in next."""
     started, release = threading.Semaphore(0), threading.Event()

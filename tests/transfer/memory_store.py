@@ -248,6 +248,9 @@ class MemoryStore:
         self._write(operation, Stored(source.content, dict(source.headers), source.tags))
         return WrittenObject("" if self.silent_copies else source.e_tag)
 
+    def _DeleteObject(self, operation: Any) -> None:
+        self.objects.pop((operation.bucket, operation.key), None)
+
     def _GetObjectTagging(self, operation: Any) -> tuple[tuple[str, str], ...]:
         if self.tagging_error is not None:
             raise self.tagging_error

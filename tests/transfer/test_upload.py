@@ -302,6 +302,20 @@ def test_full_checksum_goes_with_complete(tmp_path: Path, given: str | None) -> 
     assert complete.headers == {"x-amz-checksum-type": "FULL_OBJECT", "x-amz-checksum-crc32": given or whole}
 
 
+def test_a_checksum_of_the_callers_is_announced_with_all_else_it_gives(tmp_path: Path) -> None:
+    """Where the client makes none of its own, and of another kind than it would make."""
+    store = MemoryStore()
+    store.checksums = False
+    extra: dict[str, Any] = {"ChecksumCRC32": "AAAAAA==", "Metadata": {"a": "1"}}
+    upload(store, made(tmp_path, SIXTEEN), "b", "k", TransferOptions(MIN_PART, 2, None, extra))
+    checksum = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
+    assert store.calls[0].headers == {**checksum, "x-amz-meta-a": "1"}
+    store = MemoryStore()
+    extra = {"ChecksumAlgorithm": "SHA256"}
+    upload(store, made(tmp_path, SIXTEEN), "b", "k", TransferOptions(MIN_PART, 2, None, extra))
+    assert store.calls[0].headers == {"x-amz-checksum-algorithm": "SHA256"}
+
+
 @pytest.mark.parametrize("given", [{"checksum": None}, {"algorithm": "CRC64NVME"}])
 def test_a_part_whose_crc32_is_not_told_leaves_none_to_combine(tmp_path: Path, given: dict[str, str | None]) -> None:
     """Some stores give back no checksum, or one of their own choice."""

@@ -198,49 +198,98 @@ def _close_elsewhere(descriptor: int) -> None:
         os.close(descriptor)
 
 
-class StreamedS3File(io.BufferedWriter):
+class _PipedWriter(Writer):
+    """A Writer that, once a program was given a pipe, has what is written go through it too: nothing overtakes."""
+
+    pipe: Pipe | None = None
+
+    def write(self, piece: ReadableBuffer, /) -> int:
+        if self.pipe is None:
+            return super().write(piece)
+        self._check_usable()
+        return os.write(self.pipe.descriptor, piece)
+
+    def tell(self) -> int:
+        if self.pipe is not None:
+            raise io.UnsupportedOperation(f"how much a program has written to {self.name} is not known")
+        return super().tell()
+
+    def fileno(self) -> int:
+        if self.pipe is None:
+            self.pipe = Pipe(False, partial(drain, super().write))
+        return self.pipe.descriptor
+
+    def end_pipe(self) -> None:
+        """Wait for what comes through it. Raises what went wrong behind it."""
+        pipe, self.pipe = self.pipe, None
+        if pipe is not None:
+            pipe.finish()
+
+    def abort(self) -> None:
+        pipe, self.pipe = self.pipe, None
+        if pipe is not None:
+            with contextlib.suppress(Exception):
+                pipe.stop()
+        super().abort()
+
+
+class StreamedS3File(io.RawIOBase):
     """Sends what is written as it is written, in parts from bounded memory; nothing goes to the disk.
 
-    Options are those of S3Client.put_multipart(); one that cannot be right is a ConfigError at once.
+    Options are those of S3Client.put_multipart(); one that cannot be right is a ConfigError at once. It is buffered,
+    and no io.BufferedWriter all the same: numpy asks one that has a descriptor for a position, which a pipe has not.
     """
 
+    # io.TextIOWrapper asks at each line; see ReadableS3File.
+    __slots__ = ("closed",)
+    closed: bool
+
     def __init__(self, path: str, s3_client: S3Client, **kwargs: Any) -> None:
+        self.closed = True  # until there is something to close
         check_write_options("StreamedS3File", kwargs)
         place = parse_path(path)
         told = progress_of(kwargs.get("progress"), path)
         options = WriterOptions(kwargs.get("part_size", DEFAULT_PART), extra_args=kwargs, progress=told)
-        self.path = path
+        self.path = self.name = path
         self._committing = partial(writing, s3_client.s3, place)
-        self._pipe: Pipe | None = None
-        self._writer = Writer(s3_client.s3, place.bucket, place.key, options)
-        super().__init__(self._writer, _BUFFER_SIZE)
+        self._writer = _PipedWriter(s3_client.s3, place.bucket, place.key, options)
+        self._buffer = io.BufferedWriter(self._writer, _BUFFER_SIZE)
+        # As they are: lines are written at C speed.
+        self.write = self._buffer.write  # type: ignore[method-assign]
+        self.flush = self._buffer.flush  # type: ignore[method-assign]
+        self.tell = self._buffer.tell  # type: ignore[method-assign]
+        self.closed = False
+
+    def writable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        raise io.UnsupportedOperation(f'{self.path} goes up as it is written; to seek in it, use upload="at_close"')
 
     def fileno(self) -> int:
-        """A descriptor for a program to write to, instead of write(). close() waits for what comes through it."""
-        if self._pipe is None:
-            self.flush()
-            self._pipe = Pipe(False, partial(drain, self._writer.write))
-        return self._pipe.descriptor
+        """A descriptor for a program to write to, behind what was written so far. close() waits for what comes
+        through it."""
+        self.flush()
+        return self._writer.fileno()
 
     def close(self) -> None:
         """Commit. What goes wrong is raised, and nothing is committed then."""
         if self.closed:
             return
         try:
-            if self._pipe is not None:
-                self._pipe.finish()
+            self.flush()
+            self._writer.end_pipe()
             with _first_come(self.path), self._committing():
-                super().close()
+                self._buffer.close()
+            self.closed = True
         except BaseException:
             self.abort()
             raise
 
     def abort(self) -> None:
         """Commit nothing; what has gone up already is dropped."""
-        if self._pipe is not None:
-            with contextlib.suppress(Exception):
-                self._pipe.stop()
-        # The writer behind this one: what is still buffered has nowhere to go.
+        self.closed = True
+        # The writer behind the buffer: what is still in that has nowhere to go.
         self._writer.abort()
 
     def __exit__(self, exc_type: Any, exc: Any, traceback: Any) -> None:
@@ -250,7 +299,7 @@ class StreamedS3File(io.BufferedWriter):
             self.abort()
 
     def __del__(self) -> None:
-        if "_writer" in self.__dict__ and not self._writer.closed:
+        if "_writer" in self.__dict__:
             self.abort()
 
 

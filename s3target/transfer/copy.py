@@ -29,6 +29,7 @@ from ..protocol.operations.objects import (
 )
 from ..protocol.operations.traces import MARK
 from ..protocol.options import ExtraArgs, headers_for, source_headers
+from ..value import dataclass
 from .marks import is_conditional, mark
 from .multipart import MultipartUpload, known
 from .once import insist
@@ -131,8 +132,8 @@ def _at_once(
     insist(client, bucket, key, options.extra_args, "CopyObject")
     headers = headers_for("CopyObject", options.extra_args)
     if own := mark(options.extra_args):
-        carried = {**_same_source(info), **_carried(info, headers, options.extra_args)}
-        headers = {**carried, **headers, **own, _DIRECTIVE: "REPLACE"}
+        carried = _carried(info, headers, options.extra_args)
+        headers = {**carried, **headers, **_same_source(info), **own, _DIRECTIVE: "REPLACE"}
     operation = CopyObject(source, bucket, key, headers)
     try:
         written = client.call(operation)
@@ -165,77 +166,69 @@ def _carried(source: ObjectInfo, given: Headers, extra_args: ExtraArgs) -> Heade
     }
 
 
+@dataclass(frozen=True)
 class _Copy:
-    """One copy in parts. by_etag: False where the store cannot compare ETags; then the source is looked at again."""
+    """One copy in parts. by_etag: False where the store cannot compare ETags. Then, or where there is none, the source
+    is looked at again."""
 
-    def __init__(
-        self,
-        client: Client,
-        source: CopySource,
-        bucket: str,
-        key: str,
-        info: ObjectInfo,
-        options: TransferOptions,
-        *,
-        by_etag: bool = True,
-    ) -> None:
-        self._by_etag = by_etag
-        self._client = client
-        self._source = source
-        self._bucket, self._key = bucket, key
-        self._info = info
-        self._options = options
-        self._extra_args = options.extra_args
+    client: Client
+    source: CopySource
+    bucket: str
+    key: str
+    info: ObjectInfo
+    options: TransferOptions
+    by_etag: bool = True
 
     def run(self) -> WrittenObject:
-        size, extra_args = self._info.size, self._extra_args
-        part_size = part_size_for(size, max(self._options.copy_threshold // 4, self._options.part_size))
-        meter = Meter(self._options.progress, size)
-        insist(self._client, self._bucket, self._key, extra_args, "CompleteMultipartUpload")
-        with MultipartUpload(self._client, self._bucket, self._key, extra_args, self._create_headers()) as parted:
+        size, extra_args = self.info.size, self.options.extra_args
+        part_size = part_size_for(size, max(self.options.copy_threshold // 4, self.options.part_size))
+        meter = Meter(self.options.progress, size)
+        insist(self.client, self.bucket, self.key, extra_args, "CompleteMultipartUpload")
+        with MultipartUpload(self.client, self.bucket, self.key, extra_args, self._create_headers()) as parted:
             guard = self._guard()
             jobs = (partial(self._part, parted, part, guard, meter) for part in part_ranges(size, part_size))
             try:
-                wanted = min(self._options.threads or PARTS_AT_ONCE, PARTS_AT_ONCE)
+                wanted = min(self.options.threads or PARTS_AT_ONCE, PARTS_AT_ONCE)
                 parts = run_all(jobs, threads_for(size, part_size, wanted))
             except PreconditionFailed as error:
-                if any(name.startswith("CopySourceIf") for name in self._extra_args):
+                if any(name.startswith("CopySourceIf") for name in extra_args):
                     raise
-                raise _changed(self._source) from error
-            if not self._by_etag and _state(_look_at(self._client, self._source, self._options)) != _state(self._info):
-                raise _changed(self._source)
+                raise _changed(self.source) from error
+            bound = self.by_etag and self.info.e_tag
+            if not bound and _state(_look_at(self.client, self.source, self.options)) != _state(self.info):
+                raise _changed(self.source)
             return parted.complete(parts)
 
     def _part(self, parted: MultipartUpload, part: PartRange, guard: Headers, meter: Meter) -> Part:
         byte_range = ByteRange(part.offset, part.offset + part.length - 1)
         copied = parted.part(
-            UploadPartCopy(self._source, self._bucket, self._key, parted.upload_id, part.number, byte_range, guard)
+            UploadPartCopy(self.source, self.bucket, self.key, parted.upload_id, part.number, byte_range, guard)
         )
         meter.add(part.length)
         return copied
 
     def _guard(self) -> Headers:
         """The headers of each part: the source must be what the HEAD saw."""
-        own = _same_source(self._info) if self._by_etag else {}
-        return {**own, **headers_for("UploadPartCopy", self._extra_args)}
+        own = _same_source(self.info) if self.by_etag else {}
+        return {**headers_for("UploadPartCopy", self.options.extra_args), **own}
 
     def _create_headers(self) -> Headers:
-        given = headers_for("CreateMultipartUpload", self._extra_args)
-        headers = {**_carried(self._info, given, self._extra_args), **given}
-        if not self._extra_args.get("Tagging") and self._extra_args.get("TaggingDirective") != "REPLACE":
-            tags = self._tags()
-            if tags:
-                headers["x-amz-tagging"] = query_string(tags)
+        extra_args = self.options.extra_args
+        given = headers_for("CreateMultipartUpload", extra_args)
+        headers = {**_carried(self.info, given, extra_args), **given}
+        keeps_tags = not extra_args.get("Tagging") and extra_args.get("TaggingDirective") != "REPLACE"
+        if keeps_tags and (tags := self._tags()):
+            headers["x-amz-tagging"] = query_string(tags)
         return headers
 
     def _tags(self) -> Tags:
         """The source's tags; none where the store knows no tags. AccessDenied rather than losing some unseen."""
-        if self._info.headers.get("x-amz-tagging-count") == "0":
+        if self.info.headers.get("x-amz-tagging-count") == "0":
             return ()
-        source, payer = self._source, {"RequestPayer": self._extra_args.get("RequestPayer")}
+        source, payer = self.source, {"RequestPayer": self.options.extra_args.get("RequestPayer")}
         headers = headers_for("HeadObject", payer)
         try:
-            return self._client.call(GetObjectTagging(source.bucket, source.key, headers, source.version_id))
+            return self.client.call(GetObjectTagging(source.bucket, source.key, headers, source.version_id))
         except BadResponse as error:  # rclone takes it for a GetObject
             _log.info("no tags are read of s3://%s/%s: %s", source.bucket, source.key, error)
         except ServiceError as error:

@@ -29,11 +29,7 @@ class Destination:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path) if os.path.islink(path) else path
-        self._temporary = ""
-        self._descriptor = -1
-        self._users = 0
         self._lock = threading.Lock()
-        self._seek_lock = threading.Lock()
 
     def __enter__(self) -> Destination:
         self._check()
@@ -49,9 +45,8 @@ class Destination:
             if self._users:
                 self._release()
         finally:
-            if self._temporary:
-                with suppress(OSError):
-                    os.unlink(self._temporary)
+            with suppress(OSError):  # it is not there any more after commit()
+                os.unlink(self._temporary)
 
     def _check(self) -> None:
         folder = os.path.dirname(self.path) or os.curdir
@@ -111,7 +106,7 @@ class Destination:
     else:
 
         def _write(self, view: memoryview, position: int) -> int:
-            with self._seek_lock:
+            with self._lock:
                 os.lseek(self._descriptor, position, os.SEEK_SET)
                 return os.write(self._descriptor, view)
 
@@ -119,4 +114,3 @@ class Destination:
         """Close the file and rename it."""
         self._release()
         os.replace(self._temporary, self.path)
-        self._temporary = ""

@@ -86,7 +86,7 @@ class _Download:
         size = head.end
         self._meter = Meter(options.progress, size)
         # Ranges that nothing binds together, or that the store does not know (RFC 9110 section 14.3), are no help.
-        in_parts = size and head.info.e_tag and head.info.headers.get("accept-ranges") != "none"
+        in_parts = head.info.e_tag and head.info.headers.get("accept-ranges") != "none"
         self._parts: Iterator[PartRange] | None = None
         if size and size > options.part_size and in_parts:
             self._parts = islice(part_ranges(size, options.part_size), 1, None)

@@ -15,7 +15,7 @@ from ..client import Client
 from ..errors import NoSuchUpload, ObjectChanged, S3Error
 from ..logs import getLogger
 from ..protocol.checksum import crc32_combine
-from ..protocol.messages import Headers
+from ..protocol.messages import NO_HEADERS, Headers
 from ..protocol.operations.base import Operation
 from ..protocol.operations.multipart import (
     AbortMultipartUpload,
@@ -27,10 +27,8 @@ from ..protocol.operations.objects import HeadObject, WrittenObject
 from ..protocol.operations.traces import MARK
 from ..protocol.options import ExtraArgs, headers_for
 from .marks import mark
-from .workers import Stopped
 
 _log = getLogger("s3target.transfer")
-_NO_HEADERS: Headers = {}
 CHECKSUM_TYPE, FULL_OBJECT = "x-amz-checksum-type", "FULL_OBJECT"
 
 
@@ -38,7 +36,7 @@ class MultipartUpload:
     """One upload id, begun on entering. headers: of CreateMultipartUpload. part() may be called from any thread."""
 
     def __init__(
-        self, client: Client, bucket: str, key: str, extra_args: ExtraArgs, headers: Headers = _NO_HEADERS
+        self, client: Client, bucket: str, key: str, extra_args: ExtraArgs, headers: Headers = NO_HEADERS
     ) -> None:
         self._client = client
         self.bucket, self.key = bucket, key
@@ -46,7 +44,6 @@ class MultipartUpload:
         self._mark = mark(extra_args)
         self._create = CreateMultipartUpload(bucket, key, {**headers, **self._mark})
         self._completed = self._aborted = False
-        self.upload_id = ""
 
     def __enter__(self) -> MultipartUpload:
         self.upload_id = self._client.call(self._create)
@@ -59,17 +56,13 @@ class MultipartUpload:
 
     def part(self, operation: Operation[Part]) -> Part:
         """Call it. A part that lands after the abort would be stored, and billed, until someone aborts again."""
-        landed = True
         try:
             return self._client.call(operation)
-        except Stopped:
-            landed = False  # it was not sent to its end
-            raise
         finally:
-            if landed and self._aborted:
+            if self._aborted:
                 self._abort()
 
-    def complete(self, parts: Iterable[Part], headers: Headers = _NO_HEADERS) -> WrittenObject:
+    def complete(self, parts: Iterable[Part], headers: Headers = NO_HEADERS) -> WrittenObject:
         """Make the object of these parts, in this order. The answer has its ETag, whether the store told it or not."""
         used, own = tuple(parts), headers_for("CompleteMultipartUpload", self._extra_args)
         headers = {**self._whole(used), **own, **headers}
@@ -82,7 +75,7 @@ class MultipartUpload:
     def _whole(self, parts: tuple[Part, ...]) -> Headers:
         """The CRC32 of the whole, of those that the store gave back: it has compared them with what it got."""
         if self._create.headers.get(CHECKSUM_TYPE) != FULL_OBJECT:
-            return _NO_HEADERS
+            return NO_HEADERS
         if not all(part.checksum and part.algorithm == "CRC32" for part in parts):
             return {CHECKSUM_TYPE: FULL_OBJECT}
         whole = crc32_combine((int.from_bytes(b64decode(part.checksum or ""), "big"), part.size) for part in parts)
@@ -127,6 +120,6 @@ def declared_checksum(client: Client, extra_args: ExtraArgs) -> Headers:
     only those that the store gave back: to Swift the element is MalformedXML, and it gives none.
     """
     if not client.checksums or extra_args.get("ChecksumAlgorithm"):
-        return _NO_HEADERS
+        return NO_HEADERS
     whole = {CHECKSUM_TYPE: FULL_OBJECT} if client.store.full_checksum else {}
     return {"x-amz-checksum-algorithm": "CRC32", **whole}

@@ -31,8 +31,9 @@ class RangeBody:
 
     known: what the object was when reading began; anything else is ObjectChanged. end: behind the last byte, None if
     the store does not say. Raises what Client.call() raises, and ConnectionDropped or TimedOut where resuming is no
-    use: without an ETag, or when the policy's attempts in a row have brought not one byte. After any exception it is to
-    be closed, since how far the stream has come is not known then.
+    use: without an ETag, or when the policy's attempts in a row have brought next to nothing. After any exception it is
+    to be closed, since how far the stream has come is not known then. position: of the next byte. whole: one answer
+    covers the whole object.
     """
 
     def __init__(self, client: Client, operation: GetObject, known: ObjectInfo | None = None) -> None:
@@ -46,7 +47,7 @@ class RangeBody:
         answer = self._ask()
         size = answer.info.size
         self.info = self._known = known or answer.info
-        self.whole = answer.first == 0 and size == (-1 if answer.length is None else answer.length)
+        self.whole = size == (-1 if answer.length is None else answer.length)
         self._broke_at = self.position
         self._worth_it = _WORTH_IT if self.end is None else min(_WORTH_IT, (self.end - self.position) // 32)
 
@@ -80,14 +81,11 @@ class RangeBody:
         self.end = self.info.size if self.info.size >= 0 else None
 
     def _ask(self) -> ObjectStream:
-        ranged = self.position > 0 or self._last is not None
         known, operation = self._known, self._operation
-        if ranged or known or operation.byte_range:
-            operation = replace(
-                operation,
-                byte_range=ByteRange(self.position, self._last) if ranged else None,
-                if_match=(known.e_tag if known else None) or operation.if_match,
-            )
+        if known:
+            ranged = self.position > 0 or self._last is not None
+            byte_range = ByteRange(self.position, self._last) if ranged else None
+            operation = replace(operation, byte_range=byte_range, if_match=known.e_tag)
         try:
             answer = self._client.call(operation)
         except ServiceError as error:
@@ -101,13 +99,10 @@ class RangeBody:
             raise self._changed()
         self._surplus = self.position - answer.first
         if self.end is None:  # a range may tell what the stream before it did not, and come in part
-            self.end = self._end(answer)
+            self.end = self._end(answer.info.size)
         return answer
 
-    def _end(self, answer: ObjectStream) -> int | None:
-        size = answer.info.size
-        if size < 0 and answer.length is not None:
-            size = answer.first + answer.length
+    def _end(self, size: int) -> int | None:
         if self._last is None:
             return size if size >= 0 else None
         return min(self._last + 1, size) if size >= 0 else self._last + 1
@@ -140,7 +135,8 @@ class RangeBody:
 
 def _differs(known: ObjectInfo, info: ObjectInfo) -> bool:
     sizes_known = known.size >= 0 and info.size >= 0
-    return info.e_tag != known.e_tag or (sizes_known and info.size != known.size)
+    same = info.e_tag == known.e_tag if known.e_tag else info.modified == known.modified
+    return not same or (sizes_known and info.size != known.size)
 
 
 def place(operation: GetObject) -> str:
@@ -201,7 +197,7 @@ class ReadAhead:
 
     def readinto(self, view: memoryview, /) -> int:
         got = self._head.readinto(view)
-        if not got and view:
+        if not got:
             if not self._rest:
                 self._take_next()
             got = min(len(view), len(self._rest))
@@ -213,18 +209,14 @@ class ReadAhead:
     def close(self) -> None:
         self._finish()
         self._head.close()
-        self._fetches.clear()
-        self._idle.clear()
 
     def _take_next(self) -> None:
         """Wait for the next range. Its predecessor's buffer is filled anew."""
-        if self._buffer is not None:
-            self._idle.append(self._buffer)
-            self._buffer = None
-        self._fetch_ahead()
         if self._fetches:
             fetch = self._fetches.popleft()
             fetch.ticket.result()
+            if self._buffer is not None:
+                self._idle.append(self._buffer)
             self._buffer = fetch.buffer
             self._rest = memoryview(fetch.buffer)[: fetch.length]
             self._fetch_ahead()

@@ -17,14 +17,12 @@ from ..errors import ChecksumMismatch, ConfigError, ServiceError
 from ..protocol.checksum import Digest, stored_checksum
 from ..protocol.operations.objects import ByteRange, GetObject, ObjectInfo
 from ..protocol.options import ExtraArgs, headers_for
-from ..value import TYPE_CHECKING, Protocol, dataclass, field, replace
+from ..value import TYPE_CHECKING, dataclass, field, replace
 from .plan import DEFAULT_PART, Progress
 from .ranges import RangeBody, ReadAhead, place
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-BUFFER_SIZE = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -49,25 +47,17 @@ class ReaderOptions:
             raise ConfigError(f"part_size must be 1 byte or more, not {self.part_size!r}")
 
 
-class Source(Protocol):
-    """Where a Reader's bytes come from. position: of the next byte. whole: one answer covers the whole object."""
-
-    position: int
-    info: ObjectInfo
-    whole: bool
-
-    def readinto(self, view: memoryview, /) -> int: ...
-    def close(self) -> None: ...
-
-
 class Reader(io.RawIOBase):
-    """The object as a file opened for reading. Wrap it for lines and small reads: see buffered().
+    """The object as a file opened for reading. io.BufferedReader around it is for lines and small reads.
 
     Opens at the first read, or by open(): a missing key raises there. Raises S3Error of any kind. Seeking is free until
     the next read, which costs a new connection. A forked child that goes on reading makes a request of its own.
     """
 
-    _source: Source | None = None
+    _source: RangeBody | ReadAhead | None = None
+    _digest: Digest | None = None
+    _expected = ""
+    _process = 0
 
     def __init__(self, client: Client, bucket: str, key: str, options: ReaderOptions | None = None) -> None:
         super().__init__()
@@ -80,9 +70,6 @@ class Reader(io.RawIOBase):
         self._operation = GetObject(bucket, key, headers=headers, version_id=version_id)
         self._info: ObjectInfo | None = None
         self._position = 0
-        self._process = os.getpid()
-        self._digest: Digest | None = None
-        self._expected = ""
         self._damaged = False
 
     @property
@@ -181,16 +168,16 @@ class Reader(io.RawIOBase):
         if source is not None:
             source.close()
 
-    def _reopen(self) -> Source:
+    def _reopen(self) -> RangeBody | ReadAhead:
         self._drop()
         self._process = os.getpid()
         source = self._source = self._open_source()
-        self._info = self._info or source.info
+        self._info = source.info
         if self._position == 0 and source.whole:
             self._digest, self._expected = stored_checksum(source.info.headers)
         return source
 
-    def _open_source(self) -> Source:
+    def _open_source(self) -> RangeBody | ReadAhead:
         client, operation, options = self._client, self._operation, self._options
         everything = replace(operation, byte_range=ByteRange(self._position)) if self._position else operation
         if not options.readahead:
@@ -233,8 +220,3 @@ def open_reader(client: Client, bucket: str, key: str, options: ReaderOptions | 
         reader.close()
         raise
     return reader
-
-
-def buffered(reader: Reader) -> io.BufferedReader:
-    """For lines and small reads at C speed; closing it closes the reader."""
-    return io.BufferedReader(reader, BUFFER_SIZE)

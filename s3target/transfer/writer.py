@@ -150,7 +150,6 @@ class _Parts:
         self._tickets.append(self._workers.submit(job))
 
     def complete(self) -> WrittenObject:
-        self._workers.drain()
         written = self._upload.complete([ticket.result() for ticket in self._tickets])
         self._exit.close()
         return written
@@ -210,12 +209,12 @@ class Writer(io.RawIOBase):
         try:
             while view:
                 view = view[self._collect(view) :]
+            self._count += length
+            return length
         except BaseException as error:
             self._failure = error
             self._discard(error)
             raise
-        self._count += length
-        return length
 
     def writable(self) -> bool:
         return True

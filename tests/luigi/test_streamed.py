@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import array
 import gc
+import gzip
+import io
 import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tarfile
 import threading
+import zipfile
 
 import luigi.format
 import pytest
@@ -72,15 +81,22 @@ def test_an_exception_in_the_block_commits_nothing(client, base, case, upload):
     assert threading.active_count() <= before
 
 
-def test_a_dropped_file_commits_nothing(client, base):
-    """Only close() is a commit."""
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_dropped_file_commits_nothing(client, base, piped):
+    """Only close() is a commit; also of one that its own cycle keeps until it is collected."""
     target = S3Target(f"{base}/out", format=luigi.format.Nop, client=client, upload="while_writing")
+    before = threading.active_count()
     file = target.open("w")
     file.write(os.urandom(9 << 20))
+    if piped:
+        os.write(file.fileno(), b"from a program")
+        file.write(b"buffered")
+    file.cycle = file
     del file
     gc.collect()
     assert not target.exists()
     assert uploads(client, base) == []
+    assert threading.active_count() <= before
 
 
 @WAYS
@@ -104,6 +120,127 @@ def test_closing_twice_commits_once(client, base):
     client.remove(target.path)
     file.close()
     assert not target.exists()
+
+
+def program(file, size, letter):
+    subprocess.run([sys.executable, "-c", f"print('{letter}' * {size}, end='')"], stdout=file, check=True)
+
+
+@WAYS
+@pytest.mark.parametrize("size", [10, 60_000, 9 << 20])
+def test_what_programs_and_the_task_write_in_turn_stays_in_order(client, base, upload, size):
+    """However long each of them writes: neither overtakes the other, and nothing is lost between them."""
+    target = S3Target(f"{base}/out", format=luigi.format.Nop, client=client, upload=upload)
+    with target.open("w") as file:
+        file.write(b"a" * 10)
+        file.flush()
+        program(file, 100_000, "b")
+        file.write(b"c" * size)
+        file.flush()
+        program(file, size, "d")
+        file.write(b"e" * 10)
+    with target.open() as file:
+        content = file.read()
+    assert content == b"a" * 10 + b"b" * 100_000 + b"c" * size + b"d" * size + b"e" * 10
+
+
+def test_what_is_still_buffered_goes_before_a_program(client, base):
+    """Also without flush(), which a file on the disk wants before it is handed on."""
+    target = S3Target(f"{base}/out", format=luigi.format.Nop, client=client, upload="while_writing")
+    with target.open("w") as file:
+        for letter in "ab":
+            file.write(b"-")
+            program(file, 3, letter)
+    with target.open() as file:
+        assert file.read() == b"-aaa-bbb"
+
+
+def save_as_numpy(file):
+    """ndarray.tofile(), and in a BufferedWriter np.save(), overlook only in a RawIOBase that there is no position."""
+    assert file.seekable() or (isinstance(file, io.RawIOBase) and not isinstance(file, io.BufferedWriter))
+    file.write(b"head")
+    file.flush()
+    with os.fdopen(os.dup(file.fileno()), "wb") as copy:
+        copy.write(b"content")
+    file.write(b"tail")
+
+
+def save_tar(file):
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("name"))
+
+
+def save_zip(file):
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("name", b"content")
+
+
+def save_gzip(file):
+    with gzip.open(file, "wb") as compressed:
+        compressed.write(b"content")
+
+
+def names_in_tar(file):
+    with tarfile.open(fileobj=file) as archive:
+        return archive.getnames()
+
+
+LIBRARIES = {
+    "numpy": (save_as_numpy, io.BytesIO.read, b"headcontenttail"),
+    "pickle": (lambda file: pickle.dump({"a": b"b" * 99_999}, file), pickle.load, {"a": b"b" * 99_999}),
+    "array": (array.array("b", b"content").tofile, io.BytesIO.read, b"content"),
+    "tarfile": (save_tar, names_in_tar, ["name"]),
+    "zipfile": (save_zip, lambda file: zipfile.ZipFile(file).read("name"), b"content"),
+    "gzip": (save_gzip, lambda file: gzip.decompress(file.read()), b"content"),
+    "shutil": (lambda file: shutil.copyfileobj(io.BytesIO(b"content"), file), io.BytesIO.read, b"content"),
+}
+
+
+@WAYS
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_libraries_write_to_it_as_to_a_file(client, base, upload, library):
+    """Those that would rather seek find another way when they cannot."""
+    save, load, saved = LIBRARIES[library]
+    target = S3Target(f"{base}/out", format=luigi.format.Nop, client=client, upload=upload)
+    with target.open("w") as file:
+        save(file)
+    with target.open() as file:
+        assert load(io.BytesIO(file.read())) == saved
+
+
+def test_who_cannot_do_without_seeking_is_told_what_can(client, base):
+    """And nobody is told a wrong position: what a program has written is not counted."""
+    target = S3Target(f"{base}/out", format=luigi.format.Nop, client=client, upload="while_writing")
+    file = target.open("w")
+    file.write(b"abc")
+    assert file.tell() == 3
+    with pytest.raises(io.UnsupportedOperation, match="at_close"):
+        file.seek(0)
+    file.fileno()
+    with pytest.raises(io.UnsupportedOperation, match="not known"):
+        file.tell()
+    file.abort()
+    with pytest.raises(ValueError, match="closed"):
+        file.write(b"abc")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # 3.12 warns of forks beside threads
+def test_a_forked_child_writes_nothing_into_the_pipe(client, base):
+    """Its parent alone writes there, and commits."""
+    target = S3Target(f"{base}/out", format=luigi.format.Nop, client=client, upload="while_writing")
+    with target.open("w") as file:
+        os.write(file.fileno(), b"content")
+        child = os.fork()
+        if not child:
+            try:
+                file.write(b"more" * 100_000)
+            except ConfigError:
+                os._exit(0)
+            os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+    with target.open() as file:
+        assert file.read() == b"content"
 
 
 def test_a_gzip_reader_that_stops_early_ends_its_thread(client, base):

@@ -23,7 +23,7 @@ from s3target.protocol.operations.objects import CopySource
 from s3target.transfer.copy import copy
 from s3target.transfer.download import download
 from s3target.transfer.plan import MIB, TransferOptions
-from s3target.transfer.reader import Reader, buffered
+from s3target.transfer.reader import Reader
 from server.memory_s3 import Upload
 from server.misbehaving import KEYS, MisbehavingStore
 
@@ -135,7 +135,7 @@ def _put(content: bytes, **options: Any) -> Callable[[Case], None]:
 
 
 def _seek(case: Case) -> bytes:
-    with buffered(Reader(case.client.s3, "b", "k")) as reader:
+    with io.BufferedReader(Reader(case.client.s3, "b", "k")) as reader:
         reader.seek(200_000)
         tail = reader.read(10)
         reader.seek(100)

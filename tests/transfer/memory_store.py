@@ -40,6 +40,7 @@ class Stored:
     headers: dict[str, str] = field(default_factory=dict)
     tags: tuple[tuple[str, str], ...] = ()
     e_tag: str = ""
+    modified: str = ""
 
     def __post_init__(self) -> None:
         self.e_tag = self.e_tag or hashlib.md5(self.content, usedforsecurity=False).hexdigest()
@@ -78,7 +79,7 @@ class MemoryStream:
 class MemoryStore:
     """failures: by number of the call, from 1. breaks: for each GetObject in turn, after how many bytes it breaks off.
 
-    e_tags, ranges, content_ranges, lengths: False for a store without.
+    e_tags, ranges, lengths: False for a store without. content_ranges: False for one that says bytes 0-9/*.
     """
 
     def __init__(self) -> None:
@@ -143,7 +144,8 @@ class MemoryStore:
 
     def _info(self, operation: Any, stored: Stored) -> ObjectInfo:
         e_tag = stored.e_tag if self.e_tags else ""
-        return ObjectInfo(operation.bucket, operation.key, len(stored.content), e_tag, headers=dict(stored.headers))
+        size, headers = len(stored.content), dict(stored.headers)
+        return ObjectInfo(operation.bucket, operation.key, size, e_tag, stored.modified, headers=headers)
 
     def _HeadObject(self, operation: Any) -> ObjectInfo:
         return self._info(operation, self._stored(operation, operation.bucket, operation.key))
@@ -166,7 +168,7 @@ class MemoryStore:
         length: int | None = len(body)
         if not wanted and not self.lengths:
             length, info = None, info._replace(size=-1)
-        if not self.content_ranges:
+        if wanted and not self.content_ranges:
             info = info._replace(size=-1)
         return ObjectStream(info, first, length, MemoryStream(self, body, breaks))
 
@@ -245,6 +247,9 @@ class MemoryStore:
         source = self._source(operation.source, operation)
         self._write(operation, Stored(source.content, dict(source.headers), source.tags))
         return WrittenObject("" if self.silent_copies else source.e_tag)
+
+    def _DeleteObject(self, operation: Any) -> None:
+        self.objects.pop((operation.bucket, operation.key), None)
 
     def _GetObjectTagging(self, operation: Any) -> tuple[tuple[str, str], ...]:
         if self.tagging_error is not None:

@@ -49,7 +49,9 @@ def hashed(ahead: HashAhead, wanted: int) -> None:
 def test_each_part_that_is_whole_is_hashed(client: Client, path: str) -> None:
     """By what the store will be sent, options included; a part that may still grow is not."""
     ahead = HashAhead(client, "b", "k", OPTIONS)
-    for length in (1, MIN_PART - 1, MIN_PART, 2 * MIN_PART + 1, len(CONTENT)):
+    ahead.reached(MIN_PART - 1, path)
+    assert ahead._tickets == []
+    for length in (MIN_PART, 2 * MIN_PART + 1, len(CONTENT)):
         ahead.reached(length, path)
     hashed(ahead, 3)
     parts = ahead.parts()
@@ -80,6 +82,7 @@ def test_what_was_written_over_is_forgotten(client: Client, path: str) -> None:
     ahead.reached(MIN_PART, path)
     ahead.forget()
     ahead.reached(2 * MIN_PART, path)
+    assert ahead._tickets == []
     assert ahead.parts() == {}
 
 

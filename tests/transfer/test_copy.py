@@ -21,8 +21,10 @@ from s3target.errors import (
 )
 from s3target.protocol.operations.multipart import UploadPartCopy
 from s3target.protocol.operations.objects import CopySource, ObjectInfo
+from s3target.protocol.operations.traces import MARK
 from s3target.transfer.copy import PARTS_AT_ONCE, copy
 from s3target.transfer.plan import MIB, MIN_PART, TransferOptions
+from s3target.value import replace
 from transfer.memory_store import MemoryStore
 
 SOURCE = CopySource("from", "a/b")
@@ -57,6 +59,19 @@ def test_not_all_threads_copy_parts_of_one_object() -> None:
     store.on_call = lambda operation: time.sleep(0.05 if isinstance(operation, UploadPartCopy) else 0)
     copy(store, SOURCE, "to", "k", TransferOptions(part_size=MIN_PART, threads=100, copy_threshold=MIN_PART))
     assert 1 < store.most_running <= PARTS_AT_ONCE
+
+
+@pytest.mark.parametrize("size", [1, MIN_PART, len(CONTENT)])
+@pytest.mark.parametrize("extra_args", [{}, {"IfNoneMatch": "*"}])
+def test_what_a_listing_has_told_saves_the_head(size: int, extra_args: dict[str, str]) -> None:
+    """But not where metadata has to be carried over, which no listing tells."""
+    store = ready(size)
+    listed = ObjectInfo("from", "a/b", size, store.objects["from", "a/b"].e_tag)
+    assert copy(store, SOURCE, "to", "k", replace(PARTS, extra_args=extra_args), listed)[1] == size
+    asked = bool(extra_args) or size > MIN_PART
+    assert store.names().count("HeadObject") == asked
+    writes = [call for call in store.calls if call.name in ("CopyObject", "CreateMultipartUpload")]
+    assert writes[-1].headers.get("x-amz-meta-a") == ("1" if asked else None)
 
 
 def test_a_part_size_above_the_threshold_raises_it() -> None:
@@ -97,8 +112,9 @@ def test_parts_are_at_least_a_quarter_of_the_threshold() -> None:
 
 
 def test_metadata_and_tags_go_along_in_parts() -> None:
-    """UploadPartCopy carries neither by itself."""
+    """UploadPartCopy carries neither by itself. What a conditional write was known by is not the user's metadata."""
     store = ready()
+    store.objects["from", "a/b"].headers[MARK] = "of another write"
     copy(store, SOURCE, "to", "k", PARTS)
     create = store.calls[2]
     assert create.headers == {
@@ -149,8 +165,10 @@ def test_a_store_without_tags_has_none_to_carry(error: Exception) -> None:
     """Swift says 501, rclone takes the question for a GetObject."""
     store = ready()
     store.tagging_error = error
-    copy(store, SOURCE, "to", "k", PARTS)
+    copy(store, SOURCE, "to", "k", replace(PARTS, extra_args={"RequestPayer": "requester"}))
     assert store.content("to", "k") == CONTENT
+    assert store.names().count("UploadPartCopy") == 4
+    assert store.calls[1].headers == {"x-amz-request-payer": "requester"}
     assert "x-amz-tagging" not in store.calls[2].headers
 
 
@@ -197,6 +215,31 @@ def test_a_source_that_is_replaced_meanwhile_is_an_error() -> None:
     with pytest.raises(ObjectChanged, match="s3://from/a/b"):
         copy(store, SOURCE, "to", "k", PARTS)
     assert store.uploads == {}
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_source_without_an_etag_is_looked_at_again(replaced: bool) -> None:
+    """There is nothing to bind the parts together: it must be the same before and after them."""
+    store = ready()
+    store.e_tags = False
+
+    def on_call(operation: Any) -> None:
+        if replaced and operation.name == "UploadPartCopy" and operation.number == 2:
+            store.put("from", "a/b", CONTENT[::-1]).modified = "later"
+
+    store.on_call = on_call
+    with pytest.raises(ObjectChanged, match="s3://from/a/b") if replaced else nullcontext():
+        copy(store, SOURCE, "to", "k", PARTS)
+    assert (("to", "k") in store.objects) != replaced
+    assert store.uploads == {}
+
+
+def test_parts_stay_bound_to_one_object_whatever_else_is_wanted_of_the_source() -> None:
+    """CopySourceIfMatch: * would let each part be of another one."""
+    store = ready()
+    copy(store, SOURCE, "to", "k", replace(PARTS, extra_args={"CopySourceIfMatch": "*"}))
+    guards = {call.headers["x-amz-copy-source-if-match"] for call in store.calls if call.name == "UploadPartCopy"}
+    assert guards == {f'"{store.objects["from", "a/b"].e_tag}"'}
 
 
 @pytest.mark.parametrize("replaced", [False, True])

@@ -11,6 +11,13 @@ from s3target.errors import ConfigError
 from s3target.transfer.destination import Destination
 
 
+def lowest_descriptor() -> int:
+    """The number that the next file gets."""
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor
+
+
 def make(path: Path | str, content: bytes = b"new") -> None:
     with Destination(str(path)) as file:
         file.allocate(len(content))
@@ -38,6 +45,19 @@ def test_pieces_in_any_order_make_the_file(tmp_path: Path) -> None:
     make(tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == b"new"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_the_system_writes_in_pieces_comes_whole(tmp_path: Path) -> None:
+    """Of more than 2 GiB, or on a disk that is nearly full, it takes but a part at a time."""
+
+    class Slow(Destination):
+        def _write(self, view: memoryview, position: int) -> int:
+            return super()._write(view[:2], position)
+
+    with Slow(str(tmp_path / "file")) as file:
+        file.write(memoryview(b"content"), 3)
+        file.commit()
+    assert (tmp_path / "file").read_bytes() == bytes(3) + b"content"
 
 
 def test_nothing_is_at_the_name_before_the_commit(tmp_path: Path) -> None:
@@ -87,3 +107,40 @@ def test_a_disk_that_is_too_small_is_known_at_once(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left"), Destination(str(tmp_path / "file")) as file:
         file.allocate(1 << 62)
     assert os.listdir(tmp_path) == []
+
+
+def test_the_file_has_its_size_at_once(tmp_path: Path) -> None:
+    """So a limit of the file system's or the user's is met before the first byte is fetched."""
+    with Destination(str(tmp_path / "file")) as file:
+        file.allocate(12_345)
+        (temporary,) = tmp_path.iterdir()
+        assert temporary.stat().st_size == 12_345
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_the_descriptor_is_closed_by_whoever_uses_it_last(tmp_path: Path, commits: bool) -> None:
+    """And by nobody before; who comes later is refused."""
+    before = lowest_descriptor()
+    with Destination(str(tmp_path / "file")) as file:
+        with file.used():
+            pass
+        assert lowest_descriptor() != before
+        if commits:
+            file.commit()
+            assert lowest_descriptor() == before
+    assert lowest_descriptor() == before
+    with pytest.raises(ValueError, match="closed"), file.used():
+        pass
+    with Destination(str(tmp_path / "file")) as file:
+        late = file.used()
+        late.__enter__()
+    assert lowest_descriptor() != before
+    late.__exit__(None, None, None)
+    assert lowest_descriptor() == before
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    """And not a temporary file that nobody has asked for."""
+    with pytest.raises(FileNotFoundError, match="No such directory") as caught:
+        make(tmp_path / "missing" / "file")
+    assert caught.value.filename == str(tmp_path / "missing")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import threading
 import time
 import tracemalloc
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,11 @@ from s3target.errors import (
     PreconditionFailed,
     ServerFault,
 )
-from s3target.protocol.operations.objects import ObjectInfo
+from s3target.protocol.operations.objects import ByteRange, ObjectInfo, ObjectStream
 from s3target.transfer.download import BUFFER, download
 from s3target.transfer.plan import TransferOptions
-from transfer.memory_store import MemoryStore, crc32_header, ctrl_c
+from s3target.value import replace
+from transfer.memory_store import MemoryStore, MemoryStream, crc32_header, ctrl_c
 
 PART = 1000
 CONTENT = os.urandom(10 * PART + 7)
@@ -216,6 +219,24 @@ def test_a_store_that_forgets_a_range_gives_the_right_bytes(target: Path) -> Non
     assert store.open_streams == 0
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_store_that_gives_but_a_part_of_a_range_is_asked_for_the_rest(target: Path, told: bool) -> None:
+    """As RFC 9110 section 15.3.7 allows, with the size of the whole or without: no hole is left in the file."""
+
+    class GivesLittle(MemoryStore):
+        def _GetObject(self, operation: Any) -> ObjectStream:
+            if operation.byte_range:
+                first, last = operation.byte_range
+                operation = replace(operation, byte_range=ByteRange(first, min(last, first + 599)))
+            return super()._GetObject(operation)
+
+    store = GivesLittle()
+    store.put("b", "k", CONTENT)
+    store.content_ranges = told
+    download(store, "b", "k", str(target), TransferOptions(PART))
+    assert target.read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("size", [PART, len(CONTENT)])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_checksum_of_the_whole_is_compared(target: Path, size: int, threads: int) -> None:
@@ -229,6 +250,17 @@ def test_the_checksum_of_the_whole_is_compared(target: Path, size: int, threads:
     with pytest.raises(ChecksumMismatch, match="s3://b/k"):
         download(bad, "b", "k", str(target), TransferOptions(PART, threads))
     assert os.listdir(target.parent) == []
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+def test_of_one_stream_other_checksums_are_compared_too(target: Path, algorithm: str) -> None:
+    """Which no parts' can be combined to."""
+    stored = b64encode(hashlib.new(algorithm, CONTENT).digest()).decode()
+    download(ready(**{f"x_amz_checksum_{algorithm}": stored}), "b", "k", str(target))
+    assert target.read_bytes() == CONTENT
+    with pytest.raises(ChecksumMismatch):
+        download(ready(CONTENT[1:], **{f"x_amz_checksum_{algorithm}": stored}), "b", "k", str(target))
+    assert target.read_bytes() == CONTENT
 
 
 def test_the_checksum_survives_a_resume(target: Path) -> None:
@@ -269,6 +301,36 @@ def test_memory_is_one_buffer_per_thread(target: Path) -> None:
     download(store, "b", "k", str(target), TransferOptions(2 * BUFFER, 2))
     assert target.stat().st_size == 3 * BUFFER
     assert store.largest_read <= BUFFER
+
+
+def test_a_buffer_serves_part_after_part(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are."""
+    store, buffers = ready(), {}
+    readinto = MemoryStream.readinto
+
+    def watched(stream: MemoryStream, buffer: memoryview, /) -> int:
+        buffers[id(buffer.obj)] = buffer.obj
+        return readinto(stream, buffer)
+
+    monkeypatch.setattr(MemoryStream, "readinto", watched)
+    download(store, "b", "k", str(target), TransferOptions(PART, 3))
+    assert len(buffers) <= 3
+
+
+def test_a_failure_ends_the_other_parts_between_two_pieces(target: Path) -> None:
+    """What they still fetch is of no use."""
+    store, reads = ready(), []
+    store.piece = 10
+    store.failures[2] = ServerFault(500, "InternalError")
+
+    def before_read() -> None:
+        reads.append(1)
+        time.sleep(0.01)
+
+    store.before_read = before_read
+    with pytest.raises(ServerFault):
+        download(store, "b", "k", str(target), TransferOptions(PART, 2))
+    assert len(reads) < PART // store.piece
 
 
 def test_a_size_that_cannot_be_is_no_disk_and_no_memory(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,8 +411,9 @@ def test_the_version_and_the_key_go_with_every_request(target: Path) -> None:
     store = ready()
     options = TransferOptions(PART, 2, extra_args={"SSECustomerKey": b"k" * 32, "VersionId": "v7"})
     download(store, "b", "k", str(target), options)
+    download(store, "b", "k", str(target), TransferOptions(PART), "v7")
     assert {call.version_id for call in store.calls} == {"v7"}
-    assert all("x-amz-server-side-encryption-customer-key" in call.headers for call in store.calls)
+    assert all("x-amz-server-side-encryption-customer-key" in call.headers for call in store.calls[:11])
 
 
 @pytest.mark.parametrize("path", ["", "missing/target"])

@@ -14,7 +14,7 @@ from s3target.protocol.endpoint import Endpoint
 from s3target.protocol.messages import Credentials
 from s3target.protocol.operations.objects import CopySource
 from s3target.retry import RetryPolicy
-from s3target.stores import STORES
+from s3target.stores import STORES, UNKNOWN
 from s3target.transfer.copy import copy
 from s3target.transfer.once import keeps_condition
 from s3target.transfer.plan import MIB, TransferOptions
@@ -24,6 +24,7 @@ from s3target.transport import HttpTransport
 from scripted import Keys, Scripted, client_for, reply
 from server.memory_s3 import refusal
 from server.misbehaving import KEYS, Fault, MisbehavingStore
+from transfer.memory_store import MemoryStore
 
 ONCE = {"IfNoneMatch": "*"}
 PART = 5 * MIB
@@ -156,6 +157,23 @@ def test_scratch_object_lies_beside_the_key(store: MisbehavingStore, client: Cli
     scratch = {name for name, _ in store.s3.history} - {key}
     assert len(scratch) == 1
     assert all(name.startswith(key[:400]) and len(name.encode()) <= 1024 for name in scratch)
+
+
+@pytest.mark.parametrize("operation", ["PutObject", "CompleteMultipartUpload", "CopyObject"])
+def test_scratch_object_is_written_as_the_bucket_insists(operation: str) -> None:
+    """Encrypted as the object will be; but never locked, as it has to go again."""
+    store = MemoryStore()
+    store.store = UNKNOWN
+    extra = {**ONCE, "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "mine", "ObjectLockLegalHoldStatus": "ON"}
+    assert keeps_condition(store, "b", "k", extra, operation)
+    makers = [call for call in store.calls if call.name in ("PutObject", "CreateMultipartUpload", "CopyObject")]
+    assert len(makers) == 2
+    for call in makers:
+        assert call.headers["x-amz-server-side-encryption-aws-kms-key-id"] == "mine"
+        assert "x-amz-object-lock-legal-hold" not in call.headers
+    if operation == "CopyObject":
+        assert makers[1].headers["x-amz-metadata-directive"] == "REPLACE"
+    assert store.objects == store.uploads == {}
 
 
 def test_aws_is_believed() -> None:

@@ -13,6 +13,7 @@ import threading
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,12 @@ from s3target.errors import (
     NoSuchKey,
     ObjectChanged,
     TimedOut,
+    Truncated,
 )
-from s3target.protocol.operations.objects import ByteRange, ObjectStream
-from s3target.transfer.reader import Reader, ReaderOptions, buffered, open_reader
+from s3target.protocol.operations.objects import ByteRange, GetObject, ObjectStream
+from s3target.transfer.ranges import read_range
+from s3target.transfer.reader import Reader, ReaderOptions, open_reader
+from s3target.transfer.workers import Stopped
 from s3target.value import replace
 from transfer.memory_store import MemoryStore, MemoryStream, crc32_header, ctrl_c
 
@@ -52,6 +56,19 @@ class GivesLittle(MemoryStore):
             first = operation.byte_range.first
             operation = replace(operation, byte_range=ByteRange(first, first + 9))
         return super()._GetObject(operation)
+
+
+class EndsEarly(MemoryStore):
+    """ends: for each GetObject in turn, behind how many bytes its body ends as if that were all."""
+
+    ends: tuple[int, ...] = ()
+
+    def _GetObject(self, operation: Any) -> ObjectStream:
+        answer = super()._GetObject(operation)
+        if len(self.calls) > len(self.ends):
+            return answer
+        answer.stream.close()
+        return answer._replace(stream=MemoryStream(self, CONTENT[: self.ends[len(self.calls) - 1]], None))
 
 
 @pytest.fixture(autouse=True)
@@ -119,8 +136,10 @@ def test_nothing_is_asked_before_the_first_read(store: MemoryStore) -> None:
 
 def test_a_missing_key_raises_where_it_is_opened(store: MemoryStore) -> None:
     """open_reader() issues the GetObject, and reading goes on with its body."""
-    with pytest.raises(NoSuchKey):
-        open_reader(store, "b", "missing")
+    for options in (None, ReaderOptions(readahead=2)):
+        with pytest.raises(NoSuchKey):
+            open_reader(store, "b", "missing", options)
+    assert len(store.calls) == 2
     store.calls.clear()
     with open_reader(store, "b", "k") as reader:
         assert reader.open().size == len(CONTENT)
@@ -192,6 +211,18 @@ def test_breaks_with_progress_are_resumed_without_end(store: MemoryStore) -> Non
     assert store.pauses == [1] * 25
 
 
+def test_a_few_bytes_of_many_are_no_progress(store: MemoryStore) -> None:
+    """Of a short object it is the 32nd part that counts, so a store that gives one byte at a time comes to an end."""
+    store.put("b", "k", CONTENT * 32)
+    store.breaks = [30] * 31
+    with reader_of(store) as reader:
+        assert reader.readall() == CONTENT * 32
+    store.breaks = [29] * 31
+    with reader_of(store) as reader, pytest.raises(ConnectionDropped):
+        reader.readall()
+    assert store.pauses == [1] * 31 + [1, 2, 3, 4]
+
+
 def test_breaks_without_progress_come_to_an_end(store: MemoryStore) -> None:
     """The error of the last break, once the policy's attempts in a row have brought nothing."""
     store.breaks = [3, 0, 0, 2, 0, 0, 0, 0]
@@ -206,16 +237,9 @@ def test_breaks_without_progress_come_to_an_end(store: MemoryStore) -> None:
 def test_a_body_that_just_ends_early_is_no_whole_body(store: MemoryStore) -> None:
     """Bytes are counted: a stream that says "end" before the announced length has broken off."""
 
-    class EndsEarly(MemoryStore):
-        def _GetObject(self, operation: Any) -> ObjectStream:
-            answer = super()._GetObject(operation)
-            if len(self.calls) > 1:
-                return answer
-            answer.stream.close()
-            return answer._replace(stream=MemoryStream(self, CONTENT[:4], None))
-
     early = EndsEarly()
     early.objects = store.objects
+    early.ends = (4,)
     with reader_of(early) as reader:
         assert reader.readall() == CONTENT
     assert ranges(early) == ["all", "bytes=4-"]
@@ -224,6 +248,19 @@ def test_a_body_that_just_ends_early_is_no_whole_body(store: MemoryStore) -> Non
     with reader_of(early) as reader, pytest.raises(ConnectionDropped, match="ended early"):
         reader.readall()
     assert early.open_streams == 0
+
+
+@pytest.mark.parametrize("readahead", [0, 2])
+def test_nor_where_the_store_ignores_ranges(readahead: int) -> None:
+    """Neither in what is new, nor in what is dropped as it was there before; the rest is asked for to its end."""
+    store = EndsEarly()
+    store.put("b", "k", CONTENT)
+    store.ranges = False
+    store.ends = 4, 2
+    with reader_of(store, readahead=readahead) as reader:
+        assert reader.readall() == CONTENT
+    assert ranges(store)[1:] == ["bytes=4-", "bytes=4-"]
+    assert store.pauses == [1, 2]
 
 
 def test_without_an_e_tag_nothing_is_resumed(store: MemoryStore) -> None:
@@ -308,6 +345,40 @@ def test_a_part_of_the_rest_is_not_the_end_of_an_object_of_unknown_length() -> N
     assert store.open_streams == 0
 
 
+def test_a_range_of_an_unknown_whole_goes_on_with_what_is_known(store: MemoryStore) -> None:
+    """Content-Range "bytes 4-29/*" says nothing against the size that the first answer told."""
+    store.content_ranges = False
+    store.breaks = [4]
+    with reader_of(store) as reader:
+        assert reader.readall() == CONTENT
+        assert reader.open().size == len(CONTENT)
+
+
+def test_a_range_is_filled_or_an_error() -> None:
+    """Also where a store gives but a part of it, and does not say of how much."""
+    store = GivesLittle()
+    store.put("b", "k", CONTENT)
+    store.content_ranges = False
+    whole = bytearray(15)
+    read_range(store, GetObject("b", "k", ByteRange(5, 19)), memoryview(whole))
+    assert whole == CONTENT[5:20]
+    store.content_ranges = True
+    with pytest.raises(Truncated, match="15 bytes before the end"):
+        read_range(store, GetObject("b", "k", ByteRange(25, 44)), memoryview(bytearray(20)))
+    assert store.open_streams == 0
+
+
+def test_a_range_that_is_of_no_use_any_more_ends_at_once(store: MemoryStore) -> None:
+    """`stop` is looked at between two pieces."""
+    stop = threading.Event()
+    store.piece = 2
+    store.before_read = stop.set
+    buffer = bytearray(PART)
+    with pytest.raises(Stopped):
+        read_range(store, GetObject("b", "k", ByteRange(0, PART - 1)), memoryview(buffer), None, stop)
+    assert buffer == CONTENT[:2] + bytes(PART - 2)
+
+
 def test_an_object_of_unknown_length_is_read_to_its_end(store: MemoryStore) -> None:
     """No Content-Length: progress has no total, and there is no end to seek from."""
     store.lengths = False
@@ -359,12 +430,17 @@ def test_the_last_bytes_are_held_back_if_the_checksum_is_wrong(lengths: bool, st
         reader.seek(0)
         with pytest.raises(ChecksumMismatch):
             reader.readall()
+        if lengths:
+            reader.seek(0, io.SEEK_END)
+            assert reader.read(1) == b""
 
 
 def test_an_empty_object_is_compared_too(store: MemoryStore) -> None:
     """The checksum of nothing is one, too."""
     store.put("b", "k", b"", **checksum("crc32", b"not so empty"))
     with reader_of(store) as reader, pytest.raises(ChecksumMismatch):
+        reader.read(1)
+    with open_reader(store, "b", "k") as reader, pytest.raises(ChecksumMismatch):
         reader.read(1)
 
 
@@ -385,6 +461,13 @@ def test_what_is_not_read_in_one_pass_is_not_compared(store: MemoryStore) -> Non
     with reader_of(store) as reader:
         reader.seek(1)
         assert reader.readall() == CONTENT[1:]
+
+
+def test_the_checksum_of_a_range_is_not_that_of_the_whole(store: MemoryStore) -> None:
+    """S3 gives a part's own for a range that happens to be one."""
+    store.range_headers = {"x-amz-checksum-crc32": crc32_header(CONTENT[:PART])}
+    with reader_of(store, readahead=2) as reader:
+        assert reader.readall() == CONTENT
 
 
 def test_a_seek_on_a_store_that_ignores_ranges_is_not_compared_either(store: MemoryStore) -> None:
@@ -412,6 +495,15 @@ def test_ranges_that_come_in_any_order_are_handed_out_in_theirs(store: MemorySto
         assert reader.readall() == CONTENT * 3
     assert sorted(ranges(store)) == sorted(f"bytes={at}-{at + PART - 1}" for at in range(0, 90, PART))
     assert {operation.if_match for operation in store.calls[1:]} == {store.objects["b", "k"].e_tag}
+
+
+def test_ranges_are_on_their_way_while_the_first_is_read(store: MemoryStore) -> None:
+    """From open() on: nobody has read a byte yet."""
+    third = threading.Event()
+    store.on_call = lambda operation: third.set() if operation.byte_range.first == 2 * PART else None
+    with reader_of(store, readahead=2) as reader:
+        reader.open()
+        assert third.wait(30)
 
 
 @pytest.mark.parametrize("readahead", [1, 2, 5])
@@ -514,6 +606,19 @@ def test_readahead_on_a_store_that_ignores_ranges_is_one_stream(store: MemorySto
     assert len(store.calls) == 1
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_without_an_etag_the_time_tells_one_object_from_another(replaced: bool, store: MemoryStore) -> None:
+    """Who goes back in it asks again, and must not get bytes of what has replaced it."""
+    store.e_tags = False
+    store.objects["b", "k"].modified = "now"
+    with reader_of(store) as reader:
+        assert reader.read(4) == CONTENT[:4]
+        store.put("b", "k", CONTENT[::-1]).modified = "later" if replaced else "now"
+        reader.seek(20)
+        with pytest.raises(ObjectChanged) if replaced else nullcontext():
+            assert reader.read(4) == CONTENT[::-1][20:24]
+
+
 def test_an_interrupt_in_a_read_leaves_no_gap(store: MemoryStore) -> None:
     """How far the stream came is not known, so the next read asks again from what was handed out."""
     store.piece = 8
@@ -570,7 +675,8 @@ def test_closing_half_way_releases_everything(readahead: int, read: int, store: 
     reader.close()
     assert store.open_streams == 0
     assert threading.enumerate() == before
-    for use in (reader.read, reader.readall, reader.open, reader.tell, reader.seekable, lambda: reader.seek(0)):
+    questions = (reader.open, reader.tell, reader.readable, reader.seekable)
+    for use in (reader.read, reader.readall, *questions, lambda: reader.seek(0)):
         with pytest.raises(ValueError, match="closed"):
             use()
 
@@ -594,9 +700,9 @@ def test_lines_come_through_the_wrappers(readahead: int) -> None:
     store = MemoryStore()
     store.put("b", "k", "".join(lines).encode())
     options = ReaderOptions(readahead=readahead, part_size=100_000)
-    with buffered(Reader(store, "b", "k", options)) as binary:
+    with io.BufferedReader(Reader(store, "b", "k", options)) as binary:
         assert list(binary) == [line.encode() for line in lines]
-    with io.TextIOWrapper(buffered(Reader(store, "b", "k", options)), "utf-8") as text:
+    with io.TextIOWrapper(io.BufferedReader(Reader(store, "b", "k", options)), "utf-8") as text:
         assert text.readline() == lines[0]
         mark = text.tell()
         assert text.read(20) == "".join(lines[1:4])[:20]
@@ -607,7 +713,7 @@ def test_lines_come_through_the_wrappers(readahead: int) -> None:
 
 def test_wrappers_cost_no_request_of_their_own(store: MemoryStore) -> None:
     """They call tell() and seekable(); reading straight through stays one GetObject."""
-    with io.TextIOWrapper(buffered(reader_of(store)), "ascii") as text:
+    with io.TextIOWrapper(io.BufferedReader(reader_of(store)), "ascii") as text:
         assert text.read() == CONTENT.decode()
     assert ranges(store) == ["all"]
 
@@ -642,7 +748,7 @@ def test_a_zip_archive_can_be_read_in_place() -> None:
             archive.writestr(name, name * 10_000)
     store = MemoryStore()
     store.put("b", "k", file.getvalue())
-    with buffered(Reader(store, "b", "k")) as reader, zipfile.ZipFile(reader) as archive:
+    with io.BufferedReader(Reader(store, "b", "k")) as reader, zipfile.ZipFile(reader) as archive:
         assert archive.read("two") == b"two" * 10_000
 
 
@@ -664,6 +770,18 @@ def test_seeking_costs_nothing_until_the_next_read(store: MemoryStore) -> None:
             reader.seek(-1)
         with pytest.raises(ValueError, match="whence"):
             reader.seek(0, 7)
+        assert "content-range" not in reader.open().headers
+
+
+@pytest.mark.parametrize("content", [CONTENT, b""])
+def test_seeking_past_the_end_is_no_error(content: bytes, store: MemoryStore) -> None:
+    """There is nothing to read, as in a file, and no range to ask for."""
+    store.put("b", "k", content)
+    with reader_of(store) as reader:
+        assert reader.seek(1000) == 1000
+        assert reader.read(1) == b""
+        assert reader.seek(0, io.SEEK_END) == len(content)
+        assert reader.read(1) == b""
 
 
 @pytest.mark.parametrize("readahead", [0, 1])
@@ -700,6 +818,17 @@ def test_a_forked_child_reads_on_by_a_request_of_its_own(store: MemoryStore) -> 
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert reader.readall() == CONTENT[5:]
     assert ranges(store) == ["all"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes do not fork here")
+def test_a_forked_child_that_reads_first_asks_once(store: MemoryStore) -> None:
+    """The connection is its own from then on."""
+    with reader_of(store) as reader:
+        child = os.fork()
+        if not child:
+            right = reader.read(5) + reader.readall() == CONTENT and ranges(store) == ["all"]
+            os._exit(0 if right else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_reader_that_is_open_at_the_end_does_not_hold_up_the_interpreter() -> None:

@@ -21,6 +21,7 @@ from s3target.errors import (
     TransportError,
 )
 from s3target.protocol.messages import FileSlice
+from s3target.protocol.operations.multipart import Part
 from s3target.stores import UNKNOWN
 from s3target.transfer.plan import MIB, MIN_PART, TransferOptions
 from s3target.transfer.upload import READ_AT_ONCE, StoppableSlice, upload
@@ -198,14 +199,15 @@ def test_parts_under_5_mib_are_refused_before_anything_is_sent(tmp_path: Path) -
 def test_a_file_that_changes_while_its_parts_go_up_makes_no_object(tmp_path: Path, change: str, threads: int) -> None:
     """An object of two states of the file would be worse than none."""
     store, path = MemoryStore(), Path(made(tmp_path, SIXTEEN))
+    before = path.stat()
 
     def on_call(operation: Any) -> None:
         if operation.name == "UploadPart" and operation.number == 2:
-            if change == "replaced":
-                path.unlink()
             content = {"grows": SIXTEEN + b"x", "shrinks": SIXTEEN[:7_000_000]}.get(change, SIXTEEN[::-1])
+            if change == "is replaced":
+                path.rename(path.with_name("old"))
             path.write_bytes(content)
-            os.utime(path, ns=(1, 1))
+            os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns + (change == "is rewritten")))
 
     store.on_call = on_call
     with pytest.raises(IntegrityError, match="changed"):
@@ -226,6 +228,15 @@ def test_a_file_that_changes_while_it_goes_up_at_once_is_an_error(tmp_path: Path
         return
     with pytest.raises(IntegrityError, match="changed"):
         upload(store, str(path), "b", "k", PARTS)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/version"), reason="needs files whose size reads as 0")
+def test_a_file_that_is_longer_than_it_says_makes_no_object() -> None:
+    """As in /proc: an empty object would be made of it, or the beginning of what grows."""
+    store = MemoryStore()
+    with pytest.raises(IntegrityError, match="changed from 0 bytes"):
+        upload(store, "/proc/version", "b", "k", PARTS)
+    assert store.calls == []
 
 
 def test_an_error_of_the_store_is_not_mistaken_for_a_change_of_the_file(tmp_path: Path) -> None:
@@ -289,6 +300,35 @@ def test_full_checksum_goes_with_complete(tmp_path: Path, given: str | None) -> 
     assert create.headers == {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
     whole = b64encode(zlib.crc32(SIXTEEN).to_bytes(4, "big")).decode()
     assert complete.headers == {"x-amz-checksum-type": "FULL_OBJECT", "x-amz-checksum-crc32": given or whole}
+
+
+def test_a_checksum_of_the_callers_is_announced_with_all_else_it_gives(tmp_path: Path) -> None:
+    """Where the client makes none of its own, and of another kind than it would make."""
+    store = MemoryStore()
+    store.checksums = False
+    extra: dict[str, Any] = {"ChecksumCRC32": "AAAAAA==", "Metadata": {"a": "1"}}
+    upload(store, made(tmp_path, SIXTEEN), "b", "k", TransferOptions(MIN_PART, 2, None, extra))
+    checksum = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
+    assert store.calls[0].headers == {**checksum, "x-amz-meta-a": "1"}
+    store = MemoryStore()
+    extra = {"ChecksumAlgorithm": "SHA256"}
+    upload(store, made(tmp_path, SIXTEEN), "b", "k", TransferOptions(MIN_PART, 2, None, extra))
+    assert store.calls[0].headers == {"x-amz-checksum-algorithm": "SHA256"}
+
+
+@pytest.mark.parametrize("given", [{"checksum": None}, {"algorithm": "CRC64NVME"}])
+def test_a_part_whose_crc32_is_not_told_leaves_none_to_combine(tmp_path: Path, given: dict[str, str | None]) -> None:
+    """Some stores give back no checksum, or one of their own choice."""
+
+    class TellsOther(MemoryStore):
+        def _UploadPart(self, operation: Any) -> Part:
+            part = super()._UploadPart(operation)
+            return part._replace(**given) if part.number == 2 else part
+
+    store = TellsOther()
+    upload(store, made(tmp_path, SIXTEEN), "b", "k", PARTS)
+    assert store.calls[-1].headers == {"x-amz-checksum-type": "FULL_OBJECT"}
+    assert store.content("b", "k") == SIXTEEN
 
 
 def test_a_full_checksum_that_no_parts_can_have_is_refused(tmp_path: Path) -> None:

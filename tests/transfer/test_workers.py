@@ -99,6 +99,21 @@ def test_more_threads_where_they_only_wait(monkeypatch: pytest.MonkeyPatch, comp
     assert gauge.most == expected
 
 
+def test_a_thread_that_was_idle_is_not_counted_upon_twice() -> None:
+    """It takes the first job, and another one is begun for the second."""
+    barrier, begun = threading.Barrier(2), threading.Event()
+
+    def job() -> None:
+        begun.set()
+        barrier.wait(10)
+
+    with Workers(2) as pool:
+        pool.submit(returning(1)).result()
+        pool.submit(job)
+        assert begun.wait(10)
+        pool.submit(job)
+
+
 def test_jobs_are_not_made_all_at_once() -> None:
     """Memory is bounded: no job exists beyond those that run, WAITING, and the one to be handed in next."""
     started, release = threading.Semaphore(0), threading.Event()
@@ -165,6 +180,53 @@ def test_after_a_failure_no_more_jobs_are_asked_for() -> None:
     with pytest.raises(OSError, match="disk full"):
         run_all(jobs(), 2)
     assert len(made) < 6 + 2 + 2 * WAITING
+
+
+def test_of_two_errors_the_first_is_raised() -> None:
+    """The second may be due to it: whoever looks at `stop` gives up."""
+    with pytest.raises(ValueError, match="first"), Workers(2) as pool:
+
+        def first() -> None:
+            raise ValueError("first")
+
+        def second() -> None:
+            assert pool.stop.wait(10)
+            raise ValueError("second")
+
+        pool.submit(second)
+        pool.submit(first)
+        until = time.monotonic() + 10
+        while pool._held and time.monotonic() < until:
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("startable", [1, 3])
+def test_where_there_are_no_more_threads_those_that_run_will_do(
+    monkeypatch: pytest.MonkeyPatch, startable: int
+) -> None:
+    """Slower, but all of it."""
+    limit_threads(monkeypatch, startable)
+    assert run_all([returning(number) for number in range(100)], 4) == list(range(100))
+
+
+def test_without_any_thread_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's refusal is raised."""
+    limit_threads(monkeypatch, 0)
+    with pytest.raises(RuntimeError, match="can't start"):
+        run_all([returning(1)] * 2, 4)
+
+
+def limit_threads(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """As a container does: no more than so many are started."""
+    start, started = threading.Thread.start, []
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) == most:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
 
 
 def test_an_error_of_whoever_makes_the_jobs_stops_the_pool() -> None:
@@ -238,6 +300,87 @@ def test_ctrl_c_is_over_within_a_second() -> None:
         for thread in threading.enumerate():
             if thread.name in ours():
                 thread.join(10)
+
+
+@pytest.mark.parametrize("error", [None, ValueError("first")])
+def test_ctrl_c_while_the_block_is_left_is_obeyed(error: Exception | None) -> None:
+    """With an error or without one: it is raised, and running jobs are not waited for."""
+    leaving, release = threading.Event(), threading.Event()
+
+    def stuck() -> None:
+        leaving.wait(10)
+        time.sleep(0.1)
+        ctrl_c()
+        release.wait(20)
+
+    try:
+        with pytest.raises(KeyboardInterrupt), Workers(1) as pool:
+            pool.submit(stuck)
+            leaving.set()
+            if error is not None:
+                raise error
+        assert ours()
+    finally:
+        release.set()
+        for thread in threading.enumerate():
+            if thread.name in ours():
+                thread.join(10)
+
+
+def test_running_jobs_are_waited_for_where_the_block_is_left_by_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long they take: what they use may be closed behind the block."""
+    monkeypatch.setattr(workers, "GRACE", 0.0)
+    begun, ended = threading.Event(), []
+
+    def job() -> None:
+        begun.set()
+        time.sleep(0.1)
+        ended.append(1)
+
+    with pytest.raises(ValueError, match="first"), Workers(1) as pool:
+        pool.submit(job)
+        assert begun.wait(10)
+        raise ValueError("first")
+    assert ended == [1]
+
+
+def test_results_are_waited_for_however_long_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait is cut into slices, and none of them is the last before the result is there."""
+    monkeypatch.setattr(workers, "_SLICE", 0.01)
+    with Workers(1) as pool:
+        assert pool.submit(lambda: time.sleep(0.1) or 7).result() == 7
+    assert run_all([lambda: time.sleep(0.1) or 8] * 2, 2) == [8, 8]
+
+
+def test_a_job_that_ends_within_the_grace_is_waited_for() -> None:
+    """Then nothing of it is left, and close() does not wait any longer than that."""
+    pool, begun = Workers(1), threading.Event()
+
+    def job() -> None:
+        begun.set()
+        time.sleep(0.1)
+
+    pool.submit(job)
+    assert begun.wait(10)
+    before = time.monotonic()
+    pool.close(30)
+    assert ours() == []
+    assert time.monotonic() - before < 10
+
+
+def test_after_a_failure_no_job_is_taken_any_more() -> None:
+    """However much room there is; and whoever made the jobs beforehand sees it by the event that is theirs."""
+    stop, ran = threading.Event(), []
+
+    def fail() -> None:
+        raise ValueError("first")
+
+    with pytest.raises(ValueError, match="first"), Workers(2, waiting=100, stop=stop) as pool:
+        pool.submit(fail)
+        assert stop.wait(10)
+        pool.submit(lambda: ran.append(1))
+        time.sleep(0.1)  # not reached
+    assert ran == []
 
 
 def test_ctrl_c_while_a_failure_is_drained_is_obeyed() -> None:

@@ -21,6 +21,7 @@ from unittest.mock import ANY
 import pytest
 
 from s3target.errors import AccessDenied, ConfigError, PreconditionFailed, TimedOut
+from s3target.stores import STORES
 from s3target.transfer.plan import DEFAULT_PART, MAX_PART, MAX_PARTS, MIN_PART
 from s3target.transfer.writer import PartBuffer, Writer, WriterOptions, part_size_at
 from transfer.memory_store import MemoryStore, crc32_header, ctrl_c
@@ -121,6 +122,7 @@ def test_options_that_cannot_be_right_are_refused(options: dict[str, Any], messa
     """At once, not when the last part has gone up."""
     with pytest.raises(ConfigError, match=message):
         WriterOptions(**options)
+    assert WriterOptions(extra_args={"ChecksumAlgorithm": "SHA256", "ChecksumType": "COMPOSITE"}).extra_args
 
 
 @pytest.mark.parametrize("part_size", [MIN_PART, DEFAULT_PART, MAX_PART])
@@ -154,6 +156,12 @@ def test_equal_parts_stay_equal_and_the_end_names_the_remedy() -> None:
     assert {part_size_at(number, options) for number in range(1, MAX_PARTS + 1)} == {DEFAULT_PART}
     with pytest.raises(ConfigError, match="give a part_size above 8388608"):
         part_size_at(MAX_PARTS + 1, options)
+    store = MemoryStore()
+    for kind, last in (("r2", DEFAULT_PART), ("aws", 151 * DEFAULT_PART)):
+        store.store = STORES[kind]
+        writer = Writer(store, "b", "k")
+        assert part_size_at(MAX_PARTS, writer._options) == last
+        writer.abort()
 
 
 def test_a_buffer_serves_parts_of_any_size() -> None:

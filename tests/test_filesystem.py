@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from s3target.errors import ConfigError
 from s3target.filesystem import FileSystem, S3Path
 from s3target.transfer.plan import TransferOptions
 from scripted import Move, Scripted, client_for, reply
@@ -65,3 +66,12 @@ def test_a_marker_that_holds_bytes_stays_where_nothing_has_an_etag() -> None:
     transport = Scripted(listing("d/", "d/a", folder_size=5), copied, REMOVED, left)
     assert FileSystem(client_for(transport)).move_directory(S3Path("b", "d"), S3Path("b", "to"), TransferOptions()) == 1
     assert [line for line in transport.log if line.startswith("DELETE")] == ["DELETE /b/d/a 200"]
+
+
+@pytest.mark.parametrize("options", [TransferOptions(), TransferOptions(extra_args={"StorageClass": "GLACIER"})])
+def test_what_is_listed_elsewhere_is_not_moved(options: TransferOptions) -> None:
+    """SeaweedFS lists d/a below d//; by the length of the prefix that would be nothing to copy, but to be removed."""
+    transport = Scripted(listing("d/a"))
+    with pytest.raises(ConfigError, match="'d/a' below s3://b/d//"):
+        FileSystem(client_for(transport)).move_directory(S3Path("b", "d//"), S3Path("b", "to/"), options)
+    assert len(transport.log) == 1

@@ -130,7 +130,7 @@ class _Plan:
             if inside and lies_in(path, to):
                 continue
             empty = False
-            relative = entry.key[len(base) :]
+            relative = origin.name_of(entry.key)
             marker = is_marker(entry) and isinstance(to, LocalPath)
             if relative and not marker and not self._excluded(relative):
                 job = job_below(to, relative, path, entry.size, entry)

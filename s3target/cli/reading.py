@@ -55,7 +55,7 @@ def _tell_objects(entries: Iterable[ObjectInfo], output: Output, options: argpar
     for entry in entries:
         count += 1
         size = human_size(entry.size) if options.human_readable else str(entry.size)
-        output.tell(f"{moment(entry.last_modified)} {size:>12} {entry.key[len(base) :]}", object_record(entry))
+        output.tell(f"{moment(entry.last_modified)} {size:>12} {entry.key.removeprefix(base)}", object_record(entry))
     return count
 
 
@@ -65,7 +65,7 @@ def _tell_pages(client: Client, path: S3Path, output: Output, options: argparse.
     for page in FileSystem(client).pages(path.bucket, path.key, delimiter):
         for prefix in page.prefixes:
             record = {"type": "prefix", "url": f"s3://{path.bucket}/{prefix}", "key": prefix}
-            output.tell(f"{'':19} {'folder':>12} {prefix[len(base) :]}", record)
+            output.tell(f"{'':19} {'folder':>12} {prefix.removeprefix(base)}", record)
         count += len(page.prefixes) + _tell_objects(page.objects, output, options, base)
     return count
 

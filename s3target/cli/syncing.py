@@ -81,7 +81,7 @@ def _look(client: Client, folder: Place) -> Iterator[tuple[str, Seen]]:
     """(path below the folder, what is there)."""
     if isinstance(folder, S3Path):
         for entry in FileSystem(client).list(folder):
-            name = entry.key[len(folder.below) :]
+            name = folder.name_of(entry.key)
             if name and not is_marker(entry):
                 place = S3Path(entry.bucket, entry.key)
                 yield name, Seen(place, entry.size, entry.last_modified.timestamp(), entry)

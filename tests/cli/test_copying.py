@@ -285,6 +285,24 @@ def test_what_is_one_object_to_the_store_is_not_moved(
         assert (ran.status, keys()) == (0, ["in/a", "in/b", "in/c"])
 
 
+@both
+def test_what_is_listed_elsewhere_is_not_taken(
+    run: Run, base: str, put: Put, keys: Keys, folder: Path, in_store: Store
+) -> None:
+    """SeaweedFS lists a/b below a//, of which other names would become, or none: cp, mv, and sync --delete fail."""
+    for key in ("in//a", "in//s/b"):
+        put(key)
+    write(folder, a="1", s__b="2")
+    if in_store.name == "moto":
+        assert run("sync", "--delete", folder, f"{base}/in//").status == 0
+        assert keys() == ["in//a", "in//s/b"]
+        return
+    for argv in (["cp", "-r", f"{base}/in//", "down"], ["mv", "-r", f"{base}/in//", f"{base}/other"]):
+        assert f"the store lists 'in/a' below {base}/in//; write the path as the store does" in run(*argv).err
+    assert run("sync", "--delete", folder, f"{base}/in//").status == 1
+    assert (keys(), files_in(folder)) == (["in/a", "in/s/b"], {"a": "1", "s/b": "2"})
+
+
 @moto
 @pytest.mark.parametrize("source", [("/in/26/*",), ("-r", "/in/26")])
 def test_what_is_moved_to_a_folder_above(run: Run, base: str, put: Put, keys: Keys, source: tuple[str, ...]) -> None:

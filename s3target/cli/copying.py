@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from ..client import Client
@@ -52,7 +52,7 @@ def _copy(client: Client, output: Output, options: argparse.Namespace, verb: str
     *sources, destination = options.paths
     if fault := _fault(options, verb == "mv", sources, destination):
         options.fail_usage(fault)
-    plan = _Plan(client, destination, options)
+    plan = _Plan(client, output, destination, options)
     jobs = chain.from_iterable(map(plan.jobs, sources))
     Transfers(client, output, options, verb).run(_apart(jobs) if len(sources) > 1 else jobs)
 
@@ -98,8 +98,8 @@ def _is_folder(place: Place) -> bool:
 
 
 class _Plan:
-    def __init__(self, client: Client, destination: Place, options: argparse.Namespace) -> None:
-        self._client, self._destination = client, destination
+    def __init__(self, client: Client, output: Output, destination: Place, options: argparse.Namespace) -> None:
+        self._client, self._output, self._destination = client, output, destination
         self._recursive, self._raw = options.recursive, options.raw
         self._excluded = excluded(options.exclude)
         self._into_folder = len(options.paths) > 2 or _is_folder(destination)
@@ -144,11 +144,15 @@ class _Plan:
         if not os.path.isdir(source.path):
             yield from map(sized, self._single(source, os.path.basename(source.path)))
         elif self._recursive:
-            for relative, path in local_files(source.path):
+            for relative, path in local_files(source.path, self._cannot_read):
                 if not self._excluded(relative):
                     yield sized(job_below(self._destination, relative, LocalPath(path)))
         else:
             yield self._refused(source, ConfigError("it is a folder; give -r"))
+
+    def _cannot_read(self, relative: str, error: OSError) -> None:
+        if not self._excluded(relative):
+            self._output.failure(error)
 
     def _refused(self, source: Place, why: S3Error | OSError) -> Job:
         return Job(source, self._destination, fault=why)
@@ -186,23 +190,32 @@ def job_below(destination: Place, relative: str, source: Place, size: int = 0, e
         return Job(source, destination, fault=error)
 
 
-def local_files(folder: str) -> Iterator[tuple[str, str]]:
+def local_files(folder: str, failed: Callable[[str, OSError], None]) -> Iterator[tuple[str, str]]:
     """(path below the folder with "/", path) of all that is no folder. Links are followed, but not round in circles.
 
-    OSError if a folder cannot be read: what would be left out silently is an error.
+    failed: called with (path below the folder, error) of a folder that cannot be read; the others come all the same.
     """
     pending = [("", folder, frozenset[tuple[int, int]]())]
     while pending:
         relative, path, above = pending.pop()
-        status = os.stat(path)
-        here = (status.st_dev, status.st_ino)
-        if here in above:
+        try:
+            status = os.stat(path)
+            here = (status.st_dev, status.st_ino)
+            with os.scandir(path) as entries:
+                found = sorted(entries, key=lambda entry: entry.name) if here not in above else []
+        except OSError as error:
+            failed(relative, error)
             continue
-        with os.scandir(path) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
         for entry in found:
             name = f"{relative}{entry.name}"
-            if entry.is_dir():
+            if _leads_to_folder(entry):
                 pending.append((f"{name}/", entry.path, above | {here}))
             else:
                 yield name, entry.path
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads where nobody may look, or to itself
+        return False

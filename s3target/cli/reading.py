@@ -166,6 +166,8 @@ def presign(client: Client, output: Output, options: argparse.Namespace) -> None
       s3target presign --put s3://inbox/x    then: curl -T file URL
       s3target presign --version-id ID s3://logs/a.csv
     """
+    if options.put and options.version_id:
+        options.fail_usage("--version-id is of an object that is there; --put writes a new one")
     bucket, key = options.path
     read = GetObject(bucket, key, version_id=options.version_id)
     url = client.presign(PutObject(bucket, key) if options.put else read, options.expires)

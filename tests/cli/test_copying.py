@@ -387,9 +387,24 @@ def test_links_are_followed_but_not_in_circles(run: Run, base: str, keys: Keys, 
     assert run("cp", "-r", "tree", base).status == 0
     assert keys() == ["file", "sub/a"]
     (folder / "tree" / "broken").symlink_to("nowhere")
+    (folder / "tree" / "loop").symlink_to("loop")
     ran = run("cp", "-r", "tree", base)
-    assert ran.status == 3
+    assert (ran.status, len(ran.lines)) == (3, 2)
     assert "broken: No such file or directory" in ran.err
+    assert "loop: Too many levels" in ran.err
+
+
+@moto
+def test_a_folder_that_cannot_be_read_is_told(
+    run: Run, base: str, keys: Keys, folder: Path, lock: Callable[[Path], None]
+) -> None:
+    """The others are copied, as by coreutils; status 3, or 1 if there are no others."""
+    write(folder, tree__a="1", tree__sub__b="2", tree__z__c="3")
+    lock(folder / "tree" / "sub")
+    ran = run("cp", "-r", "tree", base)
+    assert (ran.status, ran.err, keys()) == (3, "s3target: tree/sub: Permission denied\n", ["a", "z/c"])
+    assert run("cp", "-r", "--exclude", "sub/*", "tree", base).status == 0
+    assert run("cp", "-r", "tree/sub", base).status == 1
 
 
 @moto

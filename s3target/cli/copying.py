@@ -99,7 +99,7 @@ def _is_folder(place: Place) -> bool:
 
 class _Plan:
     def __init__(self, client: Client, output: Output, destination: Place, options: argparse.Namespace) -> None:
-        self._client, self._output, self._destination = client, output, destination
+        self._client, self._failure, self._destination = client, output.failure, destination
         self._recursive, self._raw = options.recursive, options.raw
         self._excluded = excluded(options.exclude)
         self._into_folder = len(options.paths) > 2 or _is_folder(destination)
@@ -144,15 +144,10 @@ class _Plan:
         if not os.path.isdir(source.path):
             yield from map(sized, self._single(source, os.path.basename(source.path)))
         elif self._recursive:
-            for relative, path in local_files(source.path, self._cannot_read):
-                if not self._excluded(relative):
-                    yield sized(job_below(self._destination, relative, LocalPath(path)))
+            for relative, path in local_files(source.path, self._excluded, lambda _, error: self._failure(error)):
+                yield sized(job_below(self._destination, relative, LocalPath(path)))
         else:
             yield self._refused(source, ConfigError("it is a folder; give -r"))
-
-    def _cannot_read(self, relative: str, error: OSError) -> None:
-        if not self._excluded(relative):
-            self._output.failure(error)
 
     def _refused(self, source: Place, why: S3Error | OSError) -> Job:
         return Job(source, self._destination, fault=why)
@@ -170,7 +165,7 @@ def sized(job: Job) -> Job:
     try:
         return job._replace(size=os.stat(str(job.source)).st_size)
     except OSError as error:
-        return job._replace(fault=job.fault or error)
+        return job._replace(fault=error)
 
 
 def is_marker(entry: ObjectInfo) -> bool:
@@ -190,10 +185,12 @@ def job_below(destination: Place, relative: str, source: Place, size: int = 0, e
         return Job(source, destination, fault=error)
 
 
-def local_files(folder: str, failed: Callable[[str, OSError], None]) -> Iterator[tuple[str, str]]:
+def local_files(
+    folder: str, out: Callable[[str], bool], failed: Callable[[str, OSError], None]
+) -> Iterator[tuple[str, str]]:
     """(path below the folder with "/", path) of all that is no folder. Links are followed, but not round in circles.
 
-    failed: called with (path below the folder, error) of a folder that cannot be read; the others come all the same.
+    out: whether a path below the folder is left out. failed: told of each folder that cannot be read; the rest comes.
     """
     pending = [("", folder, frozenset[tuple[int, int]]())]
     while pending:
@@ -204,13 +201,14 @@ def local_files(folder: str, failed: Callable[[str, OSError], None]) -> Iterator
             with os.scandir(path) as entries:
                 found = sorted(entries, key=lambda entry: entry.name) if here not in above else []
         except OSError as error:
-            failed(relative, error)
+            if not out(relative):
+                failed(relative, error)
             continue
         for entry in found:
             name = f"{relative}{entry.name}"
             if _leads_to_folder(entry):
                 pending.append((f"{name}/", entry.path, above | {here}))
-            else:
+            elif not out(name):
                 yield name, entry.path
 
 

@@ -79,12 +79,14 @@ def du(client: Client, output: Output, options: argparse.Namespace) -> None:
     """
     for path in options.paths:
         with output.attempt():
-            sizes = [entry.size for entry in select(client, path, options.raw)]
-            if not sizes and not path.is_root:
+            count = total = 0
+            for entry in select(client, path, options.raw):
+                count, total = count + 1, total + entry.size
+            if not count and not path.is_root:
                 raise nothing(path)
-            size = human_size(sum(sizes)) if options.human_readable else str(sum(sizes))
-            record = {"type": "total", "url": str(path), "size": sum(sizes), "objects": len(sizes)}
-            output.tell(f"{size}\t{len(sizes)} objects\t{path}", record)
+            size = human_size(total) if options.human_readable else str(total)
+            record = {"type": "total", "url": str(path), "size": total, "objects": count}
+            output.tell(f"{size}\t{count} objects\t{path}", record)
 
 
 def cat(client: Client, output: Output, options: argparse.Namespace) -> None:

@@ -122,9 +122,8 @@ class _Plan:
                     mark = entry.e_tag if self._options.checksum else entry.last_modified.timestamp()
                     yield name, Seen(S3Path(entry.bucket, entry.key), entry.size, mark, entry)
         elif os.path.isdir(str(folder)):
-            for name, path in local_files(str(folder), self._cannot_read):
-                if not self._excluded(name):
-                    yield name, self._seen(path)
+            for name, path in local_files(str(folder), self._excluded, self._cannot_read):
+                yield name, self._seen(path)
 
     def _seen(self, path: str) -> Seen:
         try:
@@ -134,9 +133,8 @@ class _Plan:
         return Seen(LocalPath(path), status.st_size, "" if self._options.checksum else status.st_mtime)
 
     def _cannot_read(self, name: str, error: OSError) -> None:
-        if not self._excluded(name):
-            self._unread.append(name)
-            self._output.failure(error)
+        self._unread.append(name)
+        self._output.failure(error)
 
     def _is_same(self, source: Seen, mark: Any, there: Place) -> bool:
         """Whether what has the same size is the same. OSError if a file cannot be read."""

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain, islice
 
@@ -24,7 +24,7 @@ from ..transfer.download import download
 from ..transfer.plan import MIB, Progress, TransferOptions
 from ..transfer.reader import Reader, ReaderOptions
 from ..transfer.upload import upload
-from ..transfer.workers import Stopped, run_all
+from ..transfer.workers import AT_FIRST, WAITING, Stopped, Workers
 from ..transfer.writer import Writer, WriterOptions
 from ..value import BinaryIO, NamedTuple, replace
 from .output import Bar, Output
@@ -71,11 +71,21 @@ class Transfers:
         with self._output.progress(total) as bar:
             attempts = (partial(self._attempt, job, bar, alone) for job in chain(ahead, remaining))
             try:
-                run_all(attempts, 1 if alone else self._options.jobs, self._stop)
+                self._run(attempts, 1 if alone else self._options.jobs)
             except (KeyboardInterrupt, SystemExit):
                 self._stop.set()
                 _wait_for_workers()
                 raise
+
+    def _run(self, attempts: Iterable[Callable[[], None]], threads: int) -> None:
+        if threads == 1:
+            for attempt in attempts:
+                attempt()
+            return
+        # Not run_all(), which keeps something of each: they may be millions.
+        with Workers(threads, WAITING, self._stop, AT_FIRST) as workers:
+            for attempt in attempts:
+                workers.submit(attempt)
 
     def _attempt(self, job: Job, bar: Bar | None, alone: bool) -> None:
         with self._output.attempt(f"{self._verb} {job.source}", unless=self._stop):

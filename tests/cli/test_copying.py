@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +18,12 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Put, Run
+from s3target.cli.output import Output
+from s3target.cli.places import LocalPath
+from s3target.cli.transfers import Job, Transfers
+from s3target.filesystem import S3Path
+from s3target.transfer.workers import Ticket
+from scripted import Scripted, client_for
 from servers.signed import request
 from servers.store import Store
 
@@ -413,6 +421,19 @@ def test_a_missing_bucket_ends_it(run: Run, in_store: Store, folder: Path) -> No
     ran = run("cp", "-r", "s3://no-such-bucket-0815/x", "down")
     assert (ran.status, ran.err.count("\n")) == (1, 1)
     assert "NoSuchBucket" in ran.err
+
+
+def test_nothing_is_kept_of_what_is_done() -> None:
+    """There may be millions of jobs; some thousand are made before the first one runs."""
+
+    def jobs() -> Iterator[Job]:
+        yield from (Job(LocalPath(f"{number}"), S3Path("b", f"{number}"), number) for number in range(10_300))
+        assert sum(type(each) is Ticket for each in gc.get_objects()) < 40
+
+    how = Namespace(json=False, quiet=True, dry_run=True, jobs=8, set=[])
+    with client_for(Scripted()) as client:
+        Transfers(client, output := Output(how), how).run(jobs())
+    assert output.status == 0
 
 
 @moto

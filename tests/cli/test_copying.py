@@ -382,8 +382,10 @@ def test_markers_of_folders_are_no_files(run: Run, base: str, put: Put, folder: 
     put("in/dir/", b"")
     put("in/dir_$folder$", b"")
     put("in/dir/a", b"1")
+    put("in/dir/_SUCCESS", b"")
+    put("in/size_$folder$", b"1")
     assert run("cp", "-r", f"{base}/in", "down").status == 0
-    assert files_in(folder / "down") == {"dir/a": "1"}
+    assert files_in(folder / "down") == {"dir/a": "1", "dir/_SUCCESS": "", "size_$folder$": "1"}
 
 
 @moto

@@ -84,13 +84,6 @@ def test_a_presigned_url_reads(run: Run, put: Put) -> None:
     assert "X-Amz-Signature=" in told["url"]
 
 
-def test_a_presigned_url_writes_no_version_that_is_there(run: Run, base: str) -> None:
-    """Wrong usage."""
-    ran = run("presign", "--put", "--version-id", "v1", f"{base}/inbox")
-    assert (ran.status, ran.content) == (2, b"")
-    assert "--put writes a new one" in ran.err
-
-
 def test_a_presigned_url_writes(run: Run, base: str, get: Callable[[str], bytes | None]) -> None:
     """With --put."""
     url = run("presign", "--put", f"{base}/inbox").out.strip()

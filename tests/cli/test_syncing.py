@@ -98,7 +98,7 @@ def test_size_only(run: Run, base: str, put: Put, tree: Path) -> None:
 
 @both
 def test_checksum_sees_what_size_and_time_do_not(run: Run, base: str, put: Put, get: Get, tree: Path) -> None:
-    """By the ETag, also of an upload in parts; nothing is copied for its time alone."""
+    """By the ETag, also of an upload in parts, on either side or both; nothing is copied for its time alone."""
     put("x/a", b"A")
     put("x/sub/b", b"sub/b")
     touch(tree / "sub" / "b", 3600)
@@ -108,6 +108,11 @@ def test_checksum_sees_what_size_and_time_do_not(run: Run, base: str, put: Put, 
     touch(tree / "large", 3600)
     assert run("sync", "--checksum", "tree", f"{base}/x").lines == []
     assert run("sync", "--checksum", f"{base}/x", "tree").lines == []
+    put("y/a", b"a")
+    put("y/sub/b", b"SUB/B")
+    assert copied(run("sync", "--checksum", "--exclude", "large", f"{base}/x", f"{base}/y").lines) == [
+        f"{base}/x/sub/b"
+    ]
 
 
 @both

@@ -377,8 +377,9 @@ def test_what_is_excluded_stays(run: Run, base: str, keys: Keys, folder: Path) -
 
 
 @moto
-def test_markers_of_folders_are_no_files(run: Run, base: str, put: Put, folder: Path) -> None:
-    """`dir/` and `dir_$folder$` of no size."""
+def test_markers_of_folders_are_no_files(run: Run, base: str, put: Put, keys: Keys, folder: Path) -> None:
+    """`dir/` and `dir_$folder$` of no size. Inside the store they are copied, but for the folder's own."""
+    put("in/", b"")
     put("in/dir/", b"")
     put("in/dir_$folder$", b"")
     put("in/dir/a", b"1")
@@ -386,6 +387,9 @@ def test_markers_of_folders_are_no_files(run: Run, base: str, put: Put, folder: 
     put("in/size_$folder$", b"1")
     assert run("cp", "-r", f"{base}/in", "down").status == 0
     assert files_in(folder / "down") == {"dir/a": "1", "dir/_SUCCESS": "", "size_$folder$": "1"}
+    run("cp", "-r", f"{base}/in", f"{base}/out")
+    out = ["out/dir/", "out/dir/_SUCCESS", "out/dir/a", "out/dir_$folder$", "out/size_$folder$"]
+    assert [key for key in keys() if key.startswith("out/")] == out
 
 
 @moto

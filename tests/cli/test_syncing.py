@@ -131,6 +131,18 @@ def test_delete_removes_what_the_source_has_not(run: Run, base: str, put: Put, k
 
 
 @moto
+def test_markers_of_folders_are_no_files(run: Run, base: str, put: Put, keys: Keys, tree: Path) -> None:
+    """Neither copied nor deleted."""
+    for key in ("x/", "x/sub/", "x/sub_$folder$"):
+        put(key, b"")
+    put("x/a", b"a")
+    put("x/sub/b", b"sub/b")
+    assert run("sync", "--delete", "--size-only", f"{base}/x", "tree") == (0, b"", "")
+    assert run("sync", "--delete", "tree", f"{base}/x") == (0, b"", "")
+    assert keys() == ["x/", "x/a", "x/sub/", "x/sub/b", "x/sub_$folder$"]
+
+
+@moto
 def test_nothing_is_deleted_unless_all_was_copied(run: Run, base: str, put: Put, keys: Keys, tree: Path) -> None:
     """A file that cannot be read may be the new name of what would go."""
     put("x/old")

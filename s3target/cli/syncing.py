@@ -195,7 +195,7 @@ def _digest(path: str, offset: int, length: int) -> hashlib._Hash:
     digest, left = hashlib.md5(usedforsecurity=False), length
     with open(path, "rb") as file:
         file.seek(offset)
-        while left and (piece := file.read(min(left, MIB))):
+        while piece := file.read(min(left, MIB)):
             digest.update(piece)
             left -= len(piece)
     return digest

@@ -144,7 +144,7 @@ class Transfers:
 def _wait_for_workers() -> None:
     end = time.monotonic() + _LAST_WAIT
     for thread in threading.enumerate():
-        if thread.daemon and thread.name.startswith("s3target-"):
+        if thread.name.startswith("s3target-"):
             thread.join(max(0.0, end - time.monotonic()))
 
 
@@ -190,7 +190,6 @@ def copy_out(
     with Reader(client, path.bucket, path.key, options) as reader:
         while count := reader.readinto(buffer):
             out.write(buffer[:count])
-    out.flush()
 
 
 def _writing(options: TransferOptions, destination: S3Path, keep: bool) -> TransferOptions:

@@ -122,7 +122,8 @@ def test_several_sources_go_into_a_folder(run: Run, base: str, put: Put, keys: K
     """Files and objects together, whether the destination ends in a slash or not."""
     write(folder, a="1", b="2")
     assert run("cp", "a", "b", put("x/c", b"3"), f"{base}/all").status == 0
-    assert keys() == ["all/a", "all/b", "all/c", "x/c"]
+    assert run("cp", "a", f"{base}/x/c", f"{base}/two").status == 0
+    assert keys() == ["all/a", "all/b", "all/c", "two/a", "two/c", "x/c"]
 
 
 def test_after_two_dashes_nothing_is_an_option(run: Run, base: str, folder: Path, keys: Keys) -> None:
@@ -220,14 +221,17 @@ def test_quiet_says_nothing(run: Run, base: str, put: Put, folder: Path) -> None
 
 @both
 def test_no_clobber_leaves_alone_what_is_there(run: Run, base: str, put: Put, get: Get, folder: Path) -> None:
-    """On either side; it is told, and no failure."""
+    """On either side; it is told, and no failure. mv leaves alone the source too. By a condition it is a failure."""
     write(folder, a="new", b="new")
     path = put("a", b"old")
     ran = run("cp", "--no-clobber", "a", "b", f"{base}/")
     assert (ran.status, get("a"), get("b")) == (0, b"old", b"new")
     assert f"cp a {path}: is there already, left alone" in ran.lines
-    assert run("cp", "--no-clobber", path, "a").status == 0
-    assert files_in(folder)["a"] == "new"
+    for argv in (["cp", path, "a"], ["mv", path, "a"], ["mv", "a", path]):
+        assert run(*argv, "--no-clobber").status == 0
+        assert (files_in(folder)["a"], get("a")) == ("new", b"old")
+    assert run("mv", "--set", "IfNoneMatch=*", "a", path).status == 1
+    assert (files_in(folder)["a"], get("a")) == ("new", b"old")
 
 
 @both

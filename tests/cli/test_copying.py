@@ -141,7 +141,8 @@ def test_stdin_and_stdout(run: Run, base: str, get: Get, monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     assert run("cp", "-", f"{base}/piped").status == 0
     assert get("piped") == content
-    assert run("cp", f"{base}/piped", "-") == (0, content, "")
+    for flags in ([], ["--no-clobber"]):
+        assert run("cp", *flags, f"{base}/piped", "-") == (0, content, "")
 
 
 @moto

@@ -71,9 +71,11 @@ def test_nothing_to_remove_is_a_failure(run: Run, tree: str) -> None:
 
 
 def test_the_marker_of_a_folder_goes_with_it(run: Run, base: str, put: Put, keys: Keys) -> None:
-    """Hadoop's."""
+    """Hadoop's. With a key of that name it does not."""
     put("dir_$folder$")
     put("dir/a")
+    assert run("rm", f"{base}/dir").status == 0
+    assert keys() == ["dir/a", "dir_$folder$"]
     assert run("rm", "-r", f"{base}/dir").status == 0
     assert keys() == []
 

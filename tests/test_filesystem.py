@@ -107,3 +107,18 @@ def test_the_longest_keys() -> None:
         assert parse_path(f"s3://bucket/{key}").key == key
         with pytest.raises(ConfigError, match="over 1024 bytes"):
             parse_path(f"s3://bucket/{key}k")
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "lies"),
+    [
+        (S3Path("b", "d/x"), S3Path("b", "d"), True),
+        (S3Path("b", "d"), S3Path("b", "d/"), True),
+        (S3Path("b", "dx"), S3Path("b", "d"), False),
+        (S3Path("b", "d"), S3Path("b", "d/x"), False),
+        (S3Path("c", "d/x"), S3Path("b", "d"), False),
+        (S3Path("b", "x"), S3Path("b", ""), True),
+    ],
+)
+def test_what_lies_below(inner: S3Path, outer: S3Path, lies: bool) -> None:
+    assert inner.is_below(outer) is lies

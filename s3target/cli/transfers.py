@@ -173,7 +173,7 @@ def _transfer(client: Client, job: Job, options: TransferOptions, keep: bool) ->
 def _fetch(client: Client, source: S3Path, path: str, options: TransferOptions) -> int:
     if folder := os.path.dirname(path):
         os.makedirs(folder, exist_ok=True)
-    info = download(client, source.bucket, source.key, path, replace(options, extra_args={}))
+    info = download(client, source.bucket, source.key, path, options)
     if info.modified:
         # As aws s3 does: so that sync sees which of the two is the newer one.
         changed = info.last_modified.timestamp()

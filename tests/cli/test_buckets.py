@@ -126,6 +126,7 @@ def test_a_list_of_buckets_that_cannot_be(content: bytes) -> None:
     [
         (Endpoint("eu-west-1"), b"<LocationConstraint>eu-west-1</LocationConstraint>"),
         (Endpoint("us-east-1"), None),
+        (Endpoint("aws-global"), None),
         (Endpoint("eu-west-1", url="http://store.test"), None),
     ],
 )

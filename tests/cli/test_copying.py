@@ -23,7 +23,7 @@ from s3target.cli.places import LocalPath
 from s3target.cli.transfers import Job, Transfers
 from s3target.filesystem import S3Path
 from s3target.transfer.workers import Ticket
-from scripted import Scripted, client_for
+from scripted import Pieces, Scripted, client_for, reply
 from servers.signed import request
 from servers.store import Store
 
@@ -222,7 +222,9 @@ def test_quiet_says_nothing(run: Run, base: str, put: Put, folder: Path) -> None
 
 @both
 def test_no_clobber_leaves_alone_what_is_there(run: Run, base: str, put: Put, get: Get, folder: Path) -> None:
-    """On either side; it is told, and no failure. mv leaves alone the source too. By a condition it is a failure."""
+    """On either side; it is told, and no failure. mv leaves alone the source too. By a condition it is a failure.
+    Without either it is replaced.
+    """
     write(folder, a="new", b="new")
     path = put("a", b"old")
     ran = run("cp", "--no-clobber", "a", "b", f"{base}/")
@@ -233,6 +235,8 @@ def test_no_clobber_leaves_alone_what_is_there(run: Run, base: str, put: Put, ge
         assert (files_in(folder)["a"], get("a")) == ("new", b"old")
     assert run("mv", "--set", "IfNoneMatch=*", "a", path).status == 1
     assert (files_in(folder)["a"], get("a")) == ("new", b"old")
+    assert run("cp", path, "a").status == run("cp", "b", path).status == 0
+    assert (files_in(folder)["a"], get("a")) == ("old", b"new")
 
 
 @both
@@ -432,6 +436,18 @@ def test_a_missing_bucket_ends_it(run: Run, in_store: Store, folder: Path) -> No
     ran = run("cp", "-r", "s3://no-such-bucket-0815/x", "down")
     assert (ran.status, ran.err.count("\n")) == (1, 1)
     assert "NoSuchBucket" in ran.err
+
+
+def test_what_is_set_goes_with_a_download_too(tmp_path: Path) -> None:
+    """As far as it is the business of one: who pays, whose key it is; nothing of new objects."""
+    how = Namespace(json=False, quiet=True, jobs=1, set=[("RequestPayer", "requester"), ("StorageClass", "GLACIER")])
+    answer = reply(200, stream=Pieces(b"1"), content_length="1", etag='"e"')
+    transport = Scripted(answer)
+    with client_for(transport) as client:
+        Transfers(client, Output(how), how).run([Job(S3Path("b", "k"), LocalPath(f"{tmp_path}/k"))])
+    (sent,) = transport.requests
+    assert (sent.headers["x-amz-request-payer"], "x-amz-storage-class" in sent.headers) == ("requester", False)
+    assert files_in(tmp_path) == {"k": "1"}
 
 
 def test_nothing_is_kept_of_what_is_done() -> None:

@@ -107,3 +107,9 @@ def test_all_are_listed_before_one_is_aborted(action: str, begins: str, capsys: 
         uploads(client, output := Output(options), options)
     assert " ".join(line.split()[0] for line in transport.log).startswith(begins)
     assert (output.status, capsys.readouterr().out.count("\n")) == (0, 4)
+
+
+def test_a_store_may_say_so_that_there_is_none() -> None:
+    """As rclone does."""
+    with client_for(Scripted(error_reply(404, "NoSuchUpload"))) as client:
+        assert list(pending(client, S3Path("bucket", ""))) == []

@@ -80,6 +80,7 @@ def test_the_version_is_told(run: Run) -> None:
         (["--region", "x", "luigi", "Task"], "luigi takes no --region"),
         (["--region", "x", "demo"], "unrecognized arguments: --region x"),
         (["demo", "--quiet"], "unrecognized arguments: --quiet"),
+        (["vendor", "dir", "--zipapp", "x.pyz"], "name either a folder or --zipapp FILE"),
         (["vendor"], "name either a folder or --zipapp FILE"),
         (["vendor", "--name", "not-a-name", "dir"], "is no name of a Python package"),
     ],

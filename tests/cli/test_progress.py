@@ -52,13 +52,13 @@ def test_without_a_total_there_is_no_time_left() -> None:
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:
-    """A slow beginning is forgotten."""
+    """A slow beginning is forgotten; one second is not all."""
     bar, clock, _ = bar_of(None)
     clock.now += 100
     bar.add(1024)
-    for _ in range(20):
+    for second in range(20):
         clock.now += 1
-        bar.add(1 << 20)
+        bar.add(second % 2 << 21)
     assert bar.line().endswith(", 1.0 MiB/s")
 
 
@@ -134,4 +134,11 @@ def test_how_wide_the_terminal_is(monkeypatch: pytest.MonkeyPatch, told: int, ta
     monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((told, 30)))
     with open(os.devnull, "w") as stream:
         assert columns(stream) == taken
-    assert columns(io.StringIO()) == 80
+    with pytest.raises(ValueError, match="closed"):
+        stream.fileno()
+    assert columns(stream) == 80
+
+
+def test_what_is_no_terminal_has_80_columns() -> None:
+    with open(os.devnull, "w") as stream:
+        assert columns(stream) == 80

@@ -126,6 +126,7 @@ def test_a_single_file_works_where_nothing_is_installed(
     told = json.loads(run("vendor", "--json", "--zipapp", pyz).out)
     assert told["sha256"] == hashlib.sha256(pyz.read_bytes()).hexdigest()
     assert os.access(pyz, os.X_OK)
+    assert pyz.read_bytes().startswith(b"#!/usr/bin/env python3\n")
     (tmp_path / "file").write_text("up")
     assert bare_python(str(pyz), "--version", folder=tmp_path).stdout == f"s3target {__version__}\n"
     done = bare_python(str(pyz), "cp", "file", f"{base}/", folder=tmp_path, store=in_store)

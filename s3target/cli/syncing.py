@@ -102,12 +102,14 @@ class _Plan:
                 continue
             if there is not _ABSENT:
                 self._there[name] = None  # the source has it
-            job = job_below(self._options.destination, name, seen.place, seen.size, seen.entry)
+            fault = None
             try:
-                if there[0] != seen.size or not self._is_same(seen, there[1], job.destination):
-                    yield job if seen.entry else sized(job)
+                if there[0] == seen.size and self._is_same(name, seen, there[1]):
+                    continue
             except OSError as error:
-                yield job._replace(fault=error)
+                fault = error
+            job = job_below(self._options.destination, name, seen.place, seen.size, seen.entry)
+            yield job._replace(fault=fault) if fault else job if seen.entry else sized(job)
 
     def surplus(self) -> list[str]:
         """What the source has not, once jobs() is through."""
@@ -136,16 +138,17 @@ class _Plan:
         self._unread.append(name)
         self._output.failure(error)
 
-    def _is_same(self, source: Seen, mark: Any, there: Place) -> bool:
+    def _is_same(self, name: str, source: Seen, mark: Any) -> bool:
         """Whether what has the same size is the same. OSError if a file cannot be read."""
         if self._options.size_only:
             return True
         if not self._options.checksum:
             return bool(source.mark <= mark)
-        file = next((place for place in (source.place, there) if isinstance(place, LocalPath)), None)
-        if file is None:
-            return bool(mark) and source.mark == mark
-        return is_etag_of(source.mark or mark, file.path, source.size)
+        if isinstance(source.place, LocalPath):
+            return is_etag_of(mark, source.place.path, source.size)
+        if isinstance(self._options.destination, LocalPath):
+            return is_etag_of(source.mark, os.path.join(self._options.destination.path, name), source.size)
+        return bool(mark) and source.mark == mark
 
 
 def _delete(client: Client, output: Output, destination: Place, surplus: list[str]) -> None:

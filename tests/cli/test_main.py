@@ -14,7 +14,7 @@ import pytest
 
 from cli.conftest import Run
 from s3target import __version__
-from s3target.cli import COMMANDS, split
+from s3target.cli import COMMANDS, _ending_well, split
 from server.scripted_socket import Peer, ScriptedServer
 
 ROOT = Path(__file__).parents[2]
@@ -241,3 +241,24 @@ def test_debug_tells_what_is_tried_and_no_secret() -> None:
     assert "s3target.client: ListObjectsV2: cannot connect to 127.0.0.1:9" in done.stderr
     assert "Traceback" in done.stderr
     assert "very-secret" not in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals here")
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """As under nohup; the others end it, and are as before afterwards."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with _ending_well():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_name_that_the_terminal_cannot_show(tmp_path: Path) -> None:
+    """Is shown by escapes."""
+    (tmp_path / "\u00fc").touch()
+    argv = ("-m", "s3target", "cp", "--dry-run", str(tmp_path / "\u00fc"), "s3://b/")
+    done = python(*argv, **{**KEYS, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert (done.returncode, done.stdout) == (0, f"(dry run) cp {tmp_path}/\\xfc s3://b/\\xfc\n")

@@ -33,7 +33,6 @@ from .retry import (
     Verdict,
     judge,
     leaves_doubt,
-    unreadable,
 )
 from .statistics import CountedStream, Counters, Statistics
 from .stores import UNKNOWN, Store
@@ -124,7 +123,7 @@ class Client:
             offset = self._clock_offset
             now = self._clock() + offset  # after the keys, which may have taken a person's time to come
             outcome = self._attempt(operation, call.request, credentials, now)
-            verdict = judge(operation, outcome, now)
+            verdict = judge(operation, outcome, now, call.request.region)
             if self._send_rate is not None:
                 self._send_rate.heard(isinstance(verdict, Retry) and verdict.throttled, self._clock())
             if isinstance(verdict, Accept):
@@ -132,7 +131,7 @@ class Client:
                 try:
                     result = operation.parse(outcome)
                 except BadResponse as error:
-                    verdict = unreadable(error)
+                    verdict = Retry(error)
                     if outcome.stream is not None:
                         outcome.stream.close()
                 else:
@@ -191,7 +190,7 @@ class Client:
         return seal(request, wanted, self.payload_signing)
 
     def _endpoint_for(self, bucket: str) -> Locator:
-        region = self._regions.get(bucket) if self._regions else None
+        region = self._regions.get(bucket)
         return self.endpoint.in_region(region) if region else self.endpoint
 
     def _credentials(self, request: Request) -> Credentials | None:
@@ -210,7 +209,8 @@ class Client:
         try:
             response = self.transport.send(request)
             if operation.streams and response.status < 300:
-                response = _streaming(response, self._counters)
+                stream = CountedStream(response.reader(), self._counters)
+                response = Response(response.status, response.headers, b"", stream)
             elif response.stream is not None:
                 longest = self.policy.deadline or _LONGEST
                 response = _with_content(response, response.stream, operation.max_reply, longest)
@@ -220,10 +220,10 @@ class Client:
         finally:
             self._counters.add(request.body.length, response, begun)
 
-    def _inquire(self, operation: Operation[Result], error: S3Error) -> Result | None:
+    def _inquire(self, operation: Operation[Result], error: ServiceError) -> Result | None:
         """The result, if the store shows that an attempt whose answer was lost has succeeded, so that this one could
         not; None if the error stands."""
-        inquiry = operation.inquiry(error) if isinstance(error, ServiceError) else None
+        inquiry = operation.inquiry(error)
         if inquiry is None:
             return None
         try:
@@ -317,32 +317,24 @@ class _Call:
         return not known
 
 
-def _streaming(response: Response, counters: Counters) -> Response:
-    """response with its body to be read, which is counted then."""
-    return Response(response.status, response.headers, b"", CountedStream(response.reader(), counters))
-
-
 def _with_content(response: Response, stream: Stream, limit: int, seconds: float) -> Response:
     """response with its whole body read. BadResponse if that is over `limit` bytes or takes longer than `seconds`; an
-    error without end counts by its status alone."""
+    error without end counts by its status alone. One that breaks off keeps its stream, by which judge() knows it."""
     failed = response.status >= 300
-    limit = min(limit, _ERROR_LIMIT) if failed else limit
+    limit = _ERROR_LIMIT if failed else limit
+    pieces, left, end = [], limit + 1, time.monotonic() + seconds
     try:
-        content = stream.read(limit + 1)
-        if content and (more := stream.read(limit + 1 - len(content))):  # most documents come in one piece
-            content = _joined(stream, [content, more], limit, seconds)
-        if len(content) > limit and not failed:
+        while left > 0 and (piece := stream.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
+            if time.monotonic() > end:
+                raise BadResponse(f"a document that is not whole after {seconds:g} s")
+        if left <= 0 and not failed:
             raise BadResponse(f"an answer of over {limit} bytes where a short document belongs")
+    except TransportError:
+        if failed:
+            return response
+        raise
     finally:
         stream.close()
-    return Response(response.status, response.headers, content[:limit])
-
-
-def _joined(stream: Stream, pieces: list[bytes], limit: int, seconds: float) -> bytes:
-    left, end = limit + 1 - sum(map(len, pieces)), time.monotonic() + seconds
-    while left > 0 and (piece := stream.read(left)):
-        if time.monotonic() > end:
-            raise BadResponse(f"a document that is not whole after {seconds:g} s")
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
+    return Response(response.status, response.headers, b"".join(pieces)[:limit])

@@ -196,6 +196,6 @@ def _sts_client(settings: Settings, options: TransportOptions, base: CredentialP
 
 
 def _keyless_client(options: TransportOptions, locator: Locator, timeout: float) -> Client:
-    """For services that give keys: with little patience, and the providers' own rules for trying again."""
+    """For services that give keys: with little patience. How often to try again, the providers say."""
     transport = HttpTransport(replace(options, connect_timeout=timeout, read_timeout=timeout))
-    return Client(transport, locator, Anonymous(), RetryPolicy(max_attempts=1))
+    return Client(transport, locator, Anonymous())

@@ -118,7 +118,6 @@ class ServiceError(S3Error):
 
 def _remake(kind: type[ServiceError], state: dict[str, object], args: tuple[object, ...]) -> ServiceError:
     error = kind.__new__(kind, *args)
-    error.args = args
     error.__dict__.update(state)
     return error
 
@@ -229,10 +228,6 @@ _BY_CODE: dict[str, type[ServiceError]] = {
     "RequestLimitExceeded": Throttled,
     "BandwidthLimitExceeded": Throttled,
     "LimitExceededException": Throttled,
-    "ProvisionedThroughputExceededException": Throttled,
-    "TransactionInProgressException": Throttled,
-    "PriorRequestNotComplete": Throttled,
-    "EC2ThrottledException": Throttled,
     "InternalError": ServerFault,
 }
 

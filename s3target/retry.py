@@ -8,8 +8,6 @@ a Luigi task that fails costs more than some seconds of waiting.
 from __future__ import annotations
 
 from .errors import (
-    BadResponse,
-    ConfigError,
     ConnectFailed,
     ConnectionDropped,
     S3Error,
@@ -78,34 +76,37 @@ class AdjustClock(NamedTuple):
 class Fail(NamedTuple):
     """No use in trying again."""
 
-    error: S3Error
+    error: ServiceError
 
 
 _ACCEPT = Accept()
 Verdict = Accept | Retry | Redirect | RenewCredentials | AdjustClock | Fail
 
 
-def judge(operation: Operation[object], outcome: Response | TransportError, now: float) -> Verdict:
-    """The verdict on an attempt. now: seconds since 1970, as the request was dated."""
+def judge(operation: Operation[object], outcome: Response | TransportError, now: float, region: str = "") -> Verdict:
+    """The verdict on an attempt. now: seconds since 1970, as the request was dated. region: it was signed for."""
     if isinstance(outcome, TransportError):
         stale = isinstance(outcome, ConnectionDropped) and outcome.reused
         return Retry(outcome, free=stale)
-    if 200 <= outcome.status < 300 and not _error_in_200(operation, outcome):
+    # An empty or cut-off document in a 200 is found by the operation's own parse().
+    if 200 <= outcome.status < 300 and not (operation.may_fail_in_200 and _is_error(outcome.content)):
         return _ACCEPT
     error = service_error(operation, outcome)
-    if operation.bucket and _is_redirect(error, outcome.headers):
+    if operation.bucket and _is_redirect(error, outcome.headers, region):
         return Redirect(error, redirected_region(outcome.status, outcome.headers, error.code or "", error.details))
     if error.code in _EXPIRED_CODES:
         return RenewCredentials(error, certain=True)
     skew = _skew(error, outcome.headers, now)
     if skew is not None:
         return AdjustClock(error, skew)
+    # What has broken off might have said more, but for a 412, which has the one meaning.
+    cut_off = outcome.stream is not None and error.status != 412
     # HEAD has no body to say more: a bare 400 is how AWS refuses an expired token there.
-    if error.status == 403 or error.code == "BadRequest":
+    if not cut_off and (error.status == 403 or error.code == "BadRequest"):
         return RenewCredentials(error, certain=False)
     if isinstance(error, Throttled):
         return Retry(error, throttled=True, after=_retry_after(outcome.headers))
-    if error.code in operation.transient or _is_transient(error, outcome.status):
+    if cut_off or error.code in operation.transient or _is_transient(error, outcome.status):
         return Retry(error, after=_retry_after(outcome.headers))
     return Fail(error)
 
@@ -117,22 +118,18 @@ def leaves_doubt(outcome: Response | TransportError) -> bool:
     return outcome.status >= 500 or outcome.status < 300
 
 
-def _error_in_200(operation: Operation[object], response: Response) -> bool:
-    """An <Error> in place of the result. An empty or cut-off document is found by the operation's own parse()."""
-    return operation.may_fail_in_200 and b"<Error" in response.content[:1024] and _root_is_error(response.content)
-
-
-def _root_is_error(content: bytes) -> bool:
+def _is_error(content: bytes) -> bool:
+    """Whether the document's root is <Error>."""
     body = content.lstrip()
     if body.startswith(b"<?"):
         body = body.partition(b"?>")[2].lstrip()
     return body.startswith((b"<Error>", b"<Error "))
 
 
-def _is_redirect(error: ServiceError, headers: Headers) -> bool:
+def _is_redirect(error: ServiceError, headers: Headers, region: str) -> bool:
     if error.status in (301, 302, 307) or error.code in _REDIRECT_CODES:
         return True
-    if error.code == "BadRequest" and "x-amz-bucket-region" in headers:
+    if error.code == "BadRequest" and headers.get("x-amz-bucket-region", region) != region:
         return True
     return error.code == "IllegalLocationConstraintException" and error.operation != "CreateBucket"
 
@@ -165,7 +162,7 @@ def _retry_after(headers: Headers) -> float | None:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how fast. All times in seconds. ConfigError if it allows no attempt at all.
+    """How often and how fast. All times in seconds.
 
     max_attempts counts the first one too. deadline: no attempt is begun, nor a document read on, once a call
     has taken so long; None: no bound.
@@ -178,10 +175,6 @@ class RetryPolicy:
     longest_delay: float = 20.0
     deadline: float | None = None
     adaptive: bool = False
-
-    def __post_init__(self) -> None:
-        if self.max_attempts < 1:
-            raise ConfigError(f"max_attempts counts the first attempt too: at least 1, not {self.max_attempts}")
 
     def delay(self, retries: int, verdict: Retry, jitter: float) -> float:
         """The pause before retry number `retries` (from 1); jitter is a random number from [0, 1)."""
@@ -217,8 +210,7 @@ class RetryQuota:
         return cost
 
     def give_back(self, tokens: int) -> None:
-        if self._tokens < self.CAPACITY:
-            self._tokens = min(self.CAPACITY, self._tokens + tokens)
+        self._tokens = min(self.CAPACITY, self._tokens + tokens)
 
     def __reduce__(self) -> tuple[type[RetryQuota], tuple[()]]:
         return RetryQuota, ()
@@ -284,8 +276,3 @@ class SendRate:
 
     def __reduce__(self) -> tuple[type[SendRate], tuple[()]]:
         return SendRate, ()
-
-
-def unreadable(error: BadResponse) -> Retry:
-    """The verdict on a success whose document is not what the API promises."""
-    return Retry(error)

@@ -27,21 +27,18 @@ class Statistics:
     seconds: float = 0.0
 
     def __add__(self, other: Statistics) -> Statistics:
-        return Statistics(
-            self.requests + other.requests,
-            self.retries + other.retries,
-            self.bytes_out + other.bytes_out,
-            self.bytes_in + other.bytes_in,
-            self.seconds + other.seconds,
-        )
+        return self._plus(other, 1)
 
     def __sub__(self, other: Statistics) -> Statistics:
+        return self._plus(other, -1)
+
+    def _plus(self, other: Statistics, sign: int) -> Statistics:
         return Statistics(
-            self.requests - other.requests,
-            self.retries - other.retries,
-            self.bytes_out - other.bytes_out,
-            self.bytes_in - other.bytes_in,
-            self.seconds - other.seconds,
+            self.requests + sign * other.requests,
+            self.retries + sign * other.retries,
+            self.bytes_out + sign * other.bytes_out,
+            self.bytes_in + sign * other.bytes_in,
+            self.seconds + sign * other.seconds,
         )
 
     def __str__(self) -> str:

@@ -14,7 +14,9 @@ from s3target.errors import (
     ConnectFailed,
     ConnectionDropped,
     CredentialsError,
+    NoSuchBucket,
     NoSuchKey,
+    NotFound,
     PreconditionFailed,
     RefreshFailed,
     S3Error,
@@ -208,6 +210,17 @@ def test_success_pays_back():
         assert client.call(HEAD).size == 5
 
 
+def test_success_at_once_pays_in():
+    """A store that has recovered is worth retries again."""
+    client = client_for(Scripted(*[reply(500)] * 43, *[GOOD_HEAD] * 4, reply(500), GOOD_HEAD))
+    for _ in range(8):
+        with pytest.raises(ServerFault) as caught:
+            client.call(HEAD)
+    assert caught.value.attempts == 1
+    for _ in range(5):
+        assert client.call(HEAD).size == 5
+
+
 def test_deadline_bounds_a_call():
     """No pause is begun that would end behind it; the error is the one that had come."""
     clock = Clock()
@@ -237,10 +250,11 @@ def test_stale_connection_costs_no_attempt():
 
 def test_connections_that_are_always_stale():
     """Even so the loop ends."""
-    transport = Scripted(*[ConnectionDropped("stale", reused=True)] * 18)
+    transport, clock = Scripted(*[ConnectionDropped("stale", reused=True)] * 18), Clock()
     with pytest.raises(ConnectionDropped) as caught:
-        client_for(transport, policy=RetryPolicy(max_attempts=2)).call(HEAD)
+        client_for(transport, clock=clock, policy=RetryPolicy(max_attempts=2)).call(HEAD)
     assert caught.value.attempts == 18 == len(transport.log)
+    assert clock.naps == [0.05]
 
 
 def test_connection_that_cannot_be_made():
@@ -305,6 +319,13 @@ def test_region_is_asked_for_where_the_redirect_does_not_say():
     assert regions(transport) == ["us-east-1", "us-east-1", "eu-west-1", "eu-west-1"]
 
 
+def test_head_of_a_bucket_that_is_nobody_knows_where():
+    """It is not asked for by itself again."""
+    transport = Scripted(reply(301))
+    with pytest.raises(ServiceError, match="set region_name"):
+        client_for(transport).call(HeadBucket("b"))
+
+
 def test_expired_session_is_renewed_once():
     """The next attempt is signed with the new keys, whole."""
     transport, keys = Scripted(error_reply(400, "ExpiredToken"), GOOD_HEAD), Keys(SESSION, RENEWED)
@@ -328,6 +349,14 @@ def test_session_that_may_have_expired(answer):
     transport, keys = Scripted(answer, GOOD_HEAD), Keys(SESSION, RENEWED)
     assert client_for(transport, keys).call(HEAD).size == 5
     assert keys.invalidated == [("ASIA1", False)]
+
+
+def test_bare_400_that_names_the_region_it_was_signed_for():
+    """Then it is not about the region: so AWS refuses the HEAD of an expired session."""
+    answer = reply(400, x_amz_bucket_region="us-east-1")
+    transport, keys = Scripted(answer, GOOD_HEAD), Keys(SESSION, RENEWED)
+    assert client_for(transport, keys).call(HEAD).size == 5
+    assert key_ids(transport) == ["ASIA1", "ASIA2"]
 
 
 def test_keys_that_cannot_be_renewed():
@@ -473,6 +502,49 @@ def test_document_that_breaks_off():
     assert len(transport.log) == 2
 
 
+def cut(status: int, **headers: str):
+    """An error answer whose connection drops inside of its document."""
+    return reply(status, b"", Pieces(b"<Error><Code>NoSu", ConnectionDropped("gone")), **headers)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
+def test_error_that_breaks_off_is_asked_for_again(status):
+    """Its code decides what it means: whether keys have expired, or a key or its bucket is missing."""
+    keys, first = Keys(SESSION, RENEWED), cut(status, x_amz_bucket_region="us-east-1")
+    transport = Scripted(first, error_reply(404, "NoSuchBucket"))
+    with pytest.raises(NoSuchBucket):
+        client_for(transport, keys).call(GET)
+    assert transport.log == [f"GET /b/k {status}", "GET /b/k 404"]
+    assert first.stream.closed
+    assert keys.invalidated == []
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, ServiceError), (403, AccessDenied), (404, NotFound), (429, Throttled), (500, ServerFault)],
+)
+def test_error_that_never_comes_whole(status, kind):
+    """In the end the status says what it was, for instance behind a proxy that cuts all of them off."""
+    transport = Scripted(*[cut(status) for _ in range(3)])
+    with pytest.raises(kind, match="the answer was cut off after 3 attempts") as caught:
+        client_for(transport, policy=RetryPolicy(max_attempts=3)).call(GET)
+    assert (caught.value.status, caught.value.attempts) == (status, 3)
+
+
+def test_redirect_that_breaks_off():
+    """Its headers have named the region."""
+    transport = Scripted(cut(301, x_amz_bucket_region="eu-west-1"), reply(200, PAGE))
+    assert client_for(transport).call(LIST).objects == []
+    assert regions(transport) == ["us-east-1", "eu-west-1"]
+
+
+def test_refused_condition_that_breaks_off():
+    """A 412 has one meaning, so the store is asked at once whether it is this call's own doing."""
+    transport = Scripted(TimedOut("silence"), cut(412), OURS)
+    assert client_for(transport).call(put_once()).e_tag == HELLO_MD5.strip('"')
+    assert transport.log == ["PUT /b/k TimedOut", "PUT /b/k 412", "HEAD /b/k 200"]
+
+
 @dataclass(frozen=True)
 class Small(HeadBucket):
     """An operation whose answer may have ten bytes."""
@@ -483,20 +555,31 @@ class Small(HeadBucket):
         return response.content
 
 
-@pytest.mark.parametrize("pieces", [(b"0123456789",), (b"01234", b"56789"), (b"0" * 10,), ()])
+@pytest.mark.parametrize("pieces", [(b"0123456789",), (b"01234", b"56789"), (b"012", b"345", b"678", b"9"), ()])
 def test_answer_within_its_limit(pieces):
     """Up to max_reply bytes are read."""
     assert client_for(Scripted(reply(200, b"", Pieces(*pieces)))).call(Small("b")) == b"".join(pieces)
 
 
-@pytest.mark.parametrize("pieces", [(b"01234567890",), (b"0123456789", b"0"), (b"x" * 1000,) * 3])
+@pytest.mark.parametrize(
+    "pieces", [(b"01234567890",), (b"0123456789", b"0"), (b"01234", b"56789", b"0"), (b"x" * 1000,) * 3]
+)
 def test_answer_over_its_limit(pieces):
     """Memory stays bounded whatever a store sends; the rest is not read."""
     streams = [Pieces(*pieces) for _ in range(2)]
     transport = Scripted(*[reply(200, b"", stream) for stream in streams])
     with pytest.raises(BadResponse, match="over 10 bytes"):
         client_for(transport, policy=RetryPolicy(max_attempts=2)).call(Small("b"))
-    assert all(stream.closed and stream.reads <= 2 for stream in streams)
+    assert all(stream.closed and stream.reads <= 3 for stream in streams)
+
+
+def test_error_document_is_read_up_to_a_limit():
+    """Of an error less is wanted than of a listing; the status tells what it is then."""
+    pieces = Pieces(*[b" " * (1 << 16)] * 6)
+    with pytest.raises(NotFound):
+        client_for(Scripted(reply(404, b"", pieces))).call(LIST)
+    assert (pieces.closed, pieces.reads) == (True, 5)
+    assert client_for(Scripted(reply(200, b"", Pieces(b" " * (1 << 19), PAGE)))).call(LIST).objects == []
 
 
 def test_presigned_url():
@@ -617,8 +700,9 @@ def test_pause_of_those_who_resume_a_body():
     client.pause(1, gone)
     client.pause(2, gone)
     assert clock.naps == pytest.approx([0.05, 0.1])
-    with pytest.raises(ConnectionDropped):
+    with pytest.raises(ConnectionDropped) as caught:
         client.pause(3, gone)
+    assert caught.value.attempts == 3
 
 
 def test_no_log_line_shows_a_secret(caplog):
@@ -694,6 +778,12 @@ def test_attempts_without_any_effect_leave_no_doubt(harmless):
     assert len(transport.log) == 2
 
 
+def test_doubt_stays():
+    """An attempt between, which had no effect, does not settle what became of the first one."""
+    transport = Scripted(LOST[0], reply(429), EXISTS, OURS)
+    assert client_for(transport).call(put_once()).e_tag == HELLO_MD5.strip('"')
+
+
 def test_first_refusal_is_believed():
     """There was no attempt before it."""
     transport = Scripted(EXISTS)
@@ -725,6 +815,8 @@ def test_conflict_of_two_conditional_puts_is_tried_again():
     assert client_for(transport).call(put_once()).e_tag == HELLO_MD5.strip('"')
     with pytest.raises(PreconditionFailed):
         client_for(Scripted(conflict)).call(COMPLETE)
+    transport = Scripted(LOST[0], conflict, reply(200, etag=HELLO_MD5))  # no HEAD while nobody has won
+    assert client_for(transport).call(put_once()).e_tag == HELLO_MD5.strip('"')
 
 
 def test_adaptive_mode_slows_down_after_throttling():

@@ -17,9 +17,11 @@ import pytest
 
 from s3target.composition import _sts_locator, connect, resolved
 from s3target.errors import ConfigError
+from s3target.settings import SETTINGS
 
 pytest.importorskip("botocore")
 
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, DEFAULT_S3_CONFIG_VARS
 from botocore.exceptions import BotoCoreError
 from botocore.loaders import Loader
 from botocore.session import Session
@@ -268,3 +270,21 @@ def test_where_we_differ_on_purpose(tmp_path, monkeypatch, environ, config, serv
         monkeypatch.setenv(name, value)
     assert theirs in by_botocore(drawn, alike=False)[service]
     assert ours in by_us(drawn)[service]
+
+
+def _listed(names: Any) -> list[Any]:
+    return names if isinstance(names, list) else [names] if names else []
+
+
+def test_settings_stand_where_botocore_looks_for_them():
+    """Under the same names, in the same order; beside them only what other SDKs and botocore's HTTP library know."""
+    beside = {"AWS_REGION", "REQUESTS_CA_BUNDLE"}
+    by_name = {"profile": "profile_name", "region": "region_name", "ca_bundle": "verify"}
+    theirs = {by_name.get(name, name): row for name, row in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()}
+    for name, row in DEFAULT_S3_CONFIG_VARS.items():
+        theirs["s3_use_dualstack_endpoint" if name == "use_dualstack_endpoint" else name] = row
+    for name, setting in SETTINGS.items():
+        if setting.places and not name.endswith("endpoint_url"):
+            keys, variables = map(_listed, theirs[name][:2])
+            expected = [*variables, *(key if isinstance(key, str) else ".".join(key) for key in keys)]
+            assert [place for place in setting.places if place not in beside] == expected, name

@@ -47,12 +47,30 @@ def test_requests_retries_and_bytes_are_counted() -> None:
 
 def test_statistics_are_values() -> None:
     """Frozen, added and subtracted, one line as text."""
-    one, two = Statistics(3, 1, 2_500_000, 10, 1.5), Statistics(1, 0, 500_000, 5, 0.25)
-    assert one - two == Statistics(2, 1, 2_000_000, 5, 1.25)
+    one, two = Statistics(4, 3, 2_500_000, 10, 1.5), Statistics(1, 1, 500_000, 5, 0.25)
+    assert one - two == Statistics(3, 2, 2_000_000, 5, 1.25)
     assert (one - two) + two == one
-    assert str(one) == "3 requests (1 retries), 2.5 MB out, 0.0 MB in, 1.50 s"
+    assert str(one) == "4 requests (3 retries), 2.5 MB out, 0.0 MB in, 1.50 s"
     with pytest.raises(AttributeError):
         one.requests = 5  # type: ignore[misc]
+
+
+def test_seconds_are_those_of_the_network() -> None:
+    """Of a request, and of each read of what it brought."""
+
+    class Slow(Pieces):
+        def read(self, size: int = -1, /) -> bytes:
+            time.sleep(0.01)
+            return super().read(size)
+
+    counters = Counters()
+    counters.add(0, None, time.perf_counter() - 2.0)
+    assert 2.0 <= counters.seconds < 3.0
+    stream = CountedStream(Slow(b"abc", b"d"), counters)
+    for read in (lambda: stream.read(3), lambda: stream.readinto(memoryview(bytearray(3)))):
+        before = counters.seconds
+        read()
+        assert 0.01 <= counters.seconds - before < 1.0
 
 
 def test_a_pickled_client_counts_anew() -> None:

@@ -10,6 +10,7 @@ import pytest
 from s3target import ConfigError, connect
 from s3target.composition import resolved
 from s3target.stores import STORES, UNKNOWN, guessed
+from s3target.transfer.once import keeps_condition
 from s3target.transfer.writer import Writer, WriterOptions
 
 GUESSES = {
@@ -103,3 +104,23 @@ def test_a_configuration_file_may_name_it(tmp_path: Path, monkeypatch: pytest.Mo
         assert S3Client().s3.store == STORES["swift"]
     finally:
         get_config().remove_section("s3")
+
+
+PUT, COMPLETE, COPY = "PutObject", "CompleteMultipartUpload", "CopyObject"
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("aws", {PUT: True, COMPLETE: True, COPY: True}),
+        ("ceph", {PUT: True}),
+        ("r2", {PUT: True, COMPLETE: True, COPY: False}),
+        ("gcs", {PUT: False, COMPLETE: False, COPY: False}),
+        ("swift", {PUT: False, COPY: False}),
+    ],
+)
+def test_what_is_known_of_conditions_is_not_asked(name: str, known: dict[str, bool]) -> None:
+    """Nobody answers at this address."""
+    with connect(store=name, endpoint_url="http://127.0.0.1:9", anonymous=True) as client:
+        answers = {operation: keeps_condition(client, "bucket", "key", {}, operation) for operation in known}
+    assert answers == known

@@ -164,13 +164,10 @@ class Profiles:
             raise ConfigError(f"there is no section [{kind} {name}] in {self.config_path}; add it")
         return found
 
-    def in_config(self, name: str) -> Profile:
-        """What the configuration file alone says of the profile."""
-        return self._read().config.get(("profile", name)) or Profile(name, {}, {})
-
-    def in_credentials(self, name: str) -> Profile:
-        """What the credentials file alone says of the profile."""
-        return self._read().credentials.get(("profile", name)) or Profile(name, {}, {})
+    def alone(self, name: str, in_config: bool) -> Profile:
+        """What one file says of the profile: the configuration file, or the credentials file."""
+        parsed = self._read()
+        return (parsed.config if in_config else parsed.credentials).get(("profile", name)) or Profile(name, {}, {})
 
     def stamp(self) -> Stamp:
         """Of the files as they are now."""

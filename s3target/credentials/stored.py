@@ -72,7 +72,7 @@ class SharedCredentials(_Written):
     def fetch(self) -> Credentials:
         profiles = self._sources.profiles
         self._stamp = profiles.refresh()
-        profile = (profiles.in_config if self._in_config else profiles.in_credentials)(self._profile)
+        profile = profiles.alone(self._profile, self._in_config)
         credentials = self._keys(profile.text, _IN_AWS_FILES, profile.source(_IN_AWS_FILES[0]))
         if credentials is None:
             path = profiles.config_path if self._in_config else profiles.credentials_path

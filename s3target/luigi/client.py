@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from luigi.target import FileAlreadyExists, FileSystem, FileSystemException, MissingParentDirectory
 
@@ -55,6 +55,10 @@ class S3Client(FileSystem):
     DEFAULT_PART_SIZE = 8388608
     DEFAULT_THREADS = 100
 
+    _directories: str
+    if not TYPE_CHECKING:  # mypy takes Luigi's classes for some without a __dict__
+        __slots__ = ("_directories",)  # a view shares the rest
+
     def __init__(
         self,
         aws_access_key_id: str | None = None,
@@ -68,7 +72,6 @@ class S3Client(FileSystem):
         self._arguments = {name: value for name, value in [*kwargs.items(), *keys] if value not in (None, "")}
         self._s3: Client | None = None
         self._set: Client | None = None
-        self._directories: str | None = None
 
     @property
     def s3(self) -> Client:
@@ -91,9 +94,10 @@ class S3Client(FileSystem):
     def _files(self) -> filesystem.FileSystem:
         return filesystem.FileSystem(self.s3)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Any:
         # A client that was set goes along. Otherwise it connects anew where it unpickles, from the configuration there.
-        return {**self.__dict__, "_s3": self._set}
+        state = {**self.__dict__, "_s3": self._set}
+        return (state, {"_directories": self._directories}) if hasattr(self, "_directories") else state
 
     @property
     def statistics(self) -> Statistics:
@@ -104,10 +108,11 @@ class S3Client(FileSystem):
         """This client, but that listdir() of a glob gives the directories that match too, as "path/".
 
         flag: only those that hold an object of this name. It is what Luigi's Range tasks need for targets that are
-        directories, so the `fs` of such targets is this.
+        directories, so the `fs` of such targets is this. What is set on either of the two is set on both.
         """
         view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__, _s3=self.s3, _directories=flag)
+        view.__dict__ = self.__dict__
+        view._directories = flag
         return view
 
     def exists(self, path: Any, **kwargs: Any) -> bool:
@@ -211,7 +216,7 @@ class S3Client(FileSystem):
     def put_string(self, content: str | bytes | IO[Any], destination_s3_path: Any, **kwargs: Any) -> None:
         """Put text (as UTF-8) or bytes, or what a file still holds of them, to a path. kwargs: boto3's ExtraArgs."""
         check_write_options("put_string", kwargs, UPLOAD)
-        if not isinstance(content, str | bytes) and hasattr(content, "read"):
+        if hasattr(content, "read"):
             content = content.read()
         body = content.encode() if isinstance(content, str) else content
         if not isinstance(body, bytes | bytearray | memoryview):
@@ -293,8 +298,7 @@ class S3Client(FileSystem):
         """An object's content. kwargs: boto3's ExtraArgs of a download."""
         place = parse_path(s3_path)
         with open_reader(self.s3, place.bucket, place.key, _reader_options("get_as_bytes", kwargs)) as reader:
-            content: bytes = reader.readall()
-            return content
+            return bytes(reader.readall())
 
     def get_as_string(self, s3_path: Any, encoding: str = "utf-8", **kwargs: Any) -> str:
         """An object's content as text. kwargs: boto3's ExtraArgs of a download."""
@@ -341,8 +345,8 @@ class S3Client(FileSystem):
     def _names(self, place: S3Path) -> Iterator[str]:
         if not is_glob(place):
             return self._files.keys(place)  # faster than by entries
-        if self._directories is not None:
-            return globs.with_directories(self._files, place, self._directories)
+        if (flag := getattr(self, "_directories", None)) is not None:
+            return globs.with_directories(self._files, place, flag)
         return (match.key for match in globs.objects(self._files, place))
 
     def _entries(self, place: S3Path) -> Iterator[ObjectInfo]:

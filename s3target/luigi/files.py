@@ -73,7 +73,9 @@ class AtomicS3File(AtomicLocalFile):
         self.s3_client = s3_client
         self.s3_options = kwargs
         self._tmp_dir = tmp_dir
-        ahead = _hash_ahead(path, s3_client, kwargs)
+        place = parse_path(path)
+        options = TransferOptions(kwargs.get("part_size", DEFAULT_PART), extra_args=kwargs)
+        ahead = HashAhead(s3_client.s3, place.bucket, place.key, options)
         self._temporary = _TemporaryFile(self.generate_tmp_path(path), ahead)
         # Not Luigi's own constructor, which would open a plain file.
         io.BufferedWriter.__init__(self, self._temporary, _BUFFER_SIZE)
@@ -196,16 +198,6 @@ def _close_elsewhere(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def _hash_ahead(path: str, s3_client: S3Client, kwargs: dict[str, Any]) -> HashAhead:
-    options = TransferOptions(kwargs.get("part_size", DEFAULT_PART), extra_args=_extra_args(kwargs))
-    place = parse_path(path)
-    return HashAhead(s3_client.s3, place.bucket, place.key, options)
-
-
-def _extra_args(kwargs: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in kwargs.items() if name not in ("part_size", "progress")}
-
-
 class StreamedS3File(io.BufferedWriter):
     """Sends what is written as it is written, in parts from bounded memory; nothing goes to the disk.
 
@@ -216,7 +208,7 @@ class StreamedS3File(io.BufferedWriter):
         check_write_options("StreamedS3File", kwargs)
         place = parse_path(path)
         told = progress_of(kwargs.get("progress"), path)
-        options = WriterOptions(kwargs.get("part_size", DEFAULT_PART), extra_args=_extra_args(kwargs), progress=told)
+        options = WriterOptions(kwargs.get("part_size", DEFAULT_PART), extra_args=kwargs, progress=told)
         self.path = path
         self._committing = partial(writing, s3_client.s3, place)
         self._pipe: Pipe | None = None

@@ -82,8 +82,7 @@ def section() -> dict[str, Any]:
 
 def _filled_in(config: Any, section: str, option: str) -> str:
     try:
-        value: str = config.get(section, option)
-        return value
+        return str(config.get(section, option))
     except Error:  # not the context of what is raised below, for it quotes the value
         pass
     raise ConfigError(
@@ -95,10 +94,9 @@ def _own_options(config: Any, section: str) -> list[str]:
     # As they were written: once interpolated, a value that [DEFAULT] lends no longer looks like its own.
     lent = config.defaults()
     written = config.items(section, raw=True) if config.has_section(section) else []
-    doubtful = {option for option, value in written if lent.get(option) == value}
-    own = [option for option, _ in written if option not in doubtful]
-    doubtful.intersection_update(SETTINGS)
-    return own + [option for option in _literal_options(config, section) if option in doubtful] if doubtful else own
+    if any(option in SETTINGS and lent.get(option) == value for option, value in written):
+        return _literal_options(config, section)
+    return [option for option, value in written if lent.get(option) != value]
 
 
 def _literal_options(config: Any, section: str) -> list[str]:

@@ -95,7 +95,7 @@ def _bare(path: S3Path) -> S3Path:
 
 def _upwards(path: S3Path) -> Iterator[S3Path]:
     """path and the directories it is in."""
-    name = path.key.removesuffix("/")
+    name = path.key
     while name:
         yield S3Path(path.bucket, name)
         name = name.rpartition("/")[0]

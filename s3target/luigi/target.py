@@ -55,6 +55,8 @@ class S3Target(FileSystemTarget):
     flag = ""
     """The object in a directory that makes it complete; "": any."""
 
+    _view: S3Client | None = None
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__dict__.get("fs", ...) is None:
@@ -93,8 +95,12 @@ class S3Target(FileSystemTarget):
         """The client. Of a target that is a directory, its listdir() of globs gives directories: see RangeDaily."""
         if self._fs is None:
             self._fs = S3Client()
-        is_directory = str(self.path).endswith("/") and _is_own(self._fs, "listing_directories")
-        return self._fs.listing_directories(self.flag) if is_directory else self._fs
+        if not (str(self.path).endswith("/") and _is_own(self._fs, "listing_directories")):
+            return self._fs
+        view = self._view
+        if view is None or view.__dict__ is not self._fs.__dict__ or view._directories != self.flag:
+            view = self._view = self._fs.listing_directories(self.flag)
+        return view
 
     @fs.setter
     def fs(self, client: S3Client) -> None:
@@ -198,7 +204,7 @@ def _is_own(client: Any, name: str) -> bool:
 
 def _runs_program(format: Any) -> bool:
     """Whether the format hands the file to a program."""
-    while isinstance(format, ChainFormat) and format.args:
+    while isinstance(format, ChainFormat):
         format = format.args[-1]
     return isinstance(format, (GzipFormat, Bzip2Format))
 

@@ -55,7 +55,7 @@ def digest_body(body: Body, *digests: Digest) -> None:
         for digest in digests:
             digest.update(body.content)
         return
-    buffer = memoryview(bytearray(min(_PIECE, max(1, body.length))))
+    buffer = memoryview(bytearray(min(_PIECE, body.length)))
     left = body.length
     with body.open() as reader:
         while left:

@@ -20,7 +20,10 @@ Query = tuple[tuple[str, str], ...]
 
 
 class Origin(NamedTuple):
-    """Where to connect: scheme "http" or "https", host name or address without brackets, port."""
+    """Where to connect: scheme "http" or "https", host name or address without brackets, port.
+
+    A link-local address ends in its zone, "fe80::1%eth0", which this machine alone understands (RFC 6874).
+    """
 
     scheme: str
     host: str
@@ -29,7 +32,7 @@ class Origin(NamedTuple):
     @property
     def authority(self) -> str:
         """The value of the Host header: the scheme's own port is left out (RFC 9110 section 7.2)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = f"[{self.host.partition('%')[0]}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.scheme == "https" else 80) else f"{host}:{self.port}"
 
 
@@ -74,7 +77,7 @@ class FileSlice(Body):
 
 
 EMPTY = BytesBody()
-_NO_HEADERS: Headers = {}
+NO_HEADERS: Headers = {}
 
 
 class Request(NamedTuple):
@@ -89,7 +92,7 @@ class Request(NamedTuple):
     origin: Origin
     path: str
     query: Query = ()
-    headers: Headers = _NO_HEADERS
+    headers: Headers = NO_HEADERS
     body: Body = EMPTY
     region: str = ""
     service: str = "s3"

@@ -129,7 +129,7 @@ def parse_access_point(arn: str) -> AccessPoint:
 
 _URL = re.compile(
     r"(?P<scheme>https?)://"
-    r"(?:\[(?P<ipv6>[0-9a-f]*:[0-9a-f:.]*)\]|(?P<host>(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?))"
+    r"(?:\[(?P<ipv6>[0-9a-f]*:[0-9a-f:.]*)(?:%(?:25)?(?P<zone>[a-z0-9._~-]+))?\]|(?P<host>(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?))"
     r"(?::(?P<port>[0-9]{1,5}))?(?P<path>/[!\x22$->@-~]*)?",
     re.IGNORECASE | re.ASCII,
 )
@@ -149,7 +149,8 @@ def parse_url(url: str) -> tuple[Origin, str]:
     prefix = _path_prefix(found["path"] or "")
     if not 0 < port < 65536 or (found["ipv6"] and not is_ip(found["ipv6"])) or prefix is None:
         raise ConfigError(_url_fault(url))
-    return Origin(scheme, (found["ipv6"] or found["host"]).lower(), port), prefix
+    host = (found["ipv6"] or found["host"]).lower() + (f"%{found['zone']}" if found["zone"] else "")
+    return Origin(scheme, host, port), prefix
 
 
 def _path_prefix(path: str) -> str | None:

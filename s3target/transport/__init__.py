@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import ConfigError
 from ..protocol.messages import Request, Response
 from ..value import TYPE_CHECKING, dataclass, field
 from .proxy import environment_proxies
@@ -22,7 +21,7 @@ __all__ = ["HttpTransport", "TransportOptions", "environment_proxies"]
 
 @dataclass(frozen=True)
 class TransportOptions:
-    """How to connect. ConfigError if a number cannot be right.
+    """How to connect.
 
     connect_timeout: seconds for each address of a host, and for each step of a TLS handshake (looking up the name is
     up to the system's resolver). read_timeout: seconds of silence while sending or receiving, not a total.
@@ -38,13 +37,6 @@ class TransportOptions:
     proxies: Mapping[str, str] | None = field(default=None, repr=False)
     max_idle: int = 64
     tcp_keepalive: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("connect_timeout", "read_timeout"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name} must be a number of seconds above 0, not {getattr(self, name)!r}")
-        if self.max_idle < 0:
-            raise ConfigError(f"max_idle must be 0 or more, not {self.max_idle!r}")
 
 
 _DEFAULTS = TransportOptions()

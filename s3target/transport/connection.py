@@ -103,11 +103,8 @@ class Connection:
     @property
     def place(self) -> str:
         """Where this leads, for messages."""
-        return (
-            f"{_at(*self.origin[1:])} by proxy {_at(self.host, self.port)}"
-            if self._proxy
-            else _at(self.host, self.port)
-        )
+        own = _at(self.host, self.port)
+        return f"{_at(*self.origin[1:])} by proxy {own}" if self._proxy else own
 
     def connect(self) -> None:
         """Name, TCP, proxy and TLS. ConnectFailed or TimedOut; nothing of a request has been sent then."""
@@ -137,7 +134,7 @@ class Connection:
 
     def _open_tunnel(self, proxy: Proxy) -> None:
         """Ask the proxy for a way through. RFC 9110 section 9.3.6."""
-        target = _at(*self.origin[1:])
+        target, where = _at(*self.origin[1:]), f"proxy {_at(proxy.host, proxy.port)}"
         lines = [f"CONNECT {target} HTTP/1.1", f"host: {target}"]
         lines += [f"{name}: {value}" for name, value in proxy.headers.items()]
         self.sock.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -145,14 +142,14 @@ class Connection:
         try:
             answer.begin()
         except BadResponse as error:
-            raise ConnectFailed(f"proxy {_at(proxy.host, proxy.port)} does not speak HTTP: {error}") from error
+            raise ConnectFailed(f"{where} does not speak HTTP: {error}") from error
         if not 200 <= answer.status < 300:
             hint = ": put user:password@ into the proxy's URL, or correct it" if answer.status == 407 else ""
-            refusal = ConnectFailed(f"proxy {_at(proxy.host, proxy.port)} refused {target}: {answer.status}{hint}")
+            refusal = ConnectFailed(f"{where} refused {target}: {answer.status}{hint}")
             refusal.status = answer.status
             raise refusal
         if answer.rest:
-            raise ConnectFailed(f"proxy {_at(proxy.host, proxy.port)} sent bytes of its own into the tunnel")
+            raise ConnectFailed(f"{where} sent bytes of its own into the tunnel")
 
     def _connect_failure(self, error: Exception) -> TransportError:
         if isinstance(error, TimeoutError):
@@ -163,20 +160,17 @@ class Connection:
 
     def is_quiet(self) -> bool:
         """Whether nothing waits to be read. Bytes or an end on an idle connection mean that it is of no more use."""
-        return not self._is_readable()
+        if not hasattr(select, "poll"):
+            return not select.select([self.sock], [], [], 0)[0]
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self.sock.fileno(), select.POLLIN)
+        return not self._poll.poll(0)
 
     def is_clean(self) -> bool:
         """Whether TLS holds nothing back that the socket cannot show."""
         pending = getattr(self.sock, "pending", None)
         return pending is None or not pending()
-
-    def _is_readable(self) -> bool:
-        if not hasattr(select, "poll"):
-            return bool(select.select([self.sock], [], [], 0)[0])
-        if self._poll is None:
-            self._poll = select.poll()
-            self._poll.register(self.sock.fileno(), select.POLLIN)
-        return bool(self._poll.poll(0))
 
     def send_request(self, head: bytes, body: Body, reader: BinaryIO | None) -> bool:
         """Send it all. reader: body.open(), unless body is a BytesBody.
@@ -191,9 +185,9 @@ class Connection:
             self._send_bytes(head, b"")
             sent = self._send_file(body, cast(BinaryIO, reader))
         except TransportError:
-            if self._is_readable():
-                return False
-            raise
+            if self.is_quiet():
+                raise
+            return False
         if sent < body.length:
             raise ConnectionDropped(
                 f"what is to be sent has only {sent} of {body.length} bytes: did the file change? Connection closed"
@@ -235,7 +229,7 @@ class Connection:
         """For TLS, and bodies that are no file: one buffer, used over and over."""
         buffer = memoryview(bytearray(min(length, PIECE_SIZE)))
         left = length
-        while left and (count := reader.readinto(buffer[:left])):
+        while count := reader.readinto(buffer[:left]):
             try:
                 self._send_view(buffer[:count])
             except OSError as error:

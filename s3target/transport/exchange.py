@@ -10,7 +10,7 @@ from functools import partial
 
 from ..logs import DEBUG, getLogger
 from ..protocol.encoding import query_string
-from ..protocol.messages import BytesBody, Headers, Origin, Request, Response, Stream
+from ..protocol.messages import NO_HEADERS, BytesBody, Origin, Request, Response, Stream
 from ..value import TYPE_CHECKING, BinaryIO
 from .body import ChunkedBody, LengthBody, UntilCloseBody
 from .connection import Answer, Connection
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .tls import Tls
 
 log = getLogger("s3target.transport")
-
-_NO_HEADERS: Headers = {}
 
 
 class Exchange:
@@ -51,7 +49,7 @@ class Exchange:
         target = f"{request.path}?{query}" if query else request.path
         proxy = self._proxy(request.origin) if self._options.proxies else None
         if proxy is None or request.origin.scheme == "https":
-            return request_head(request, target, _NO_HEADERS)
+            return request_head(request, target, NO_HEADERS)
         return request_head(request, f"http://{request.origin.authority}{target}", proxy.headers)
 
     def _proxy(self, origin: Origin) -> Proxy | None:

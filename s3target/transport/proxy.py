@@ -58,7 +58,7 @@ def parse_proxy(url: str, purpose: str) -> Proxy:
 
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        host, port, scheme = parts.hostname, parts.port, parts.scheme.lower()
+        host, port, scheme = parts.hostname, parts.port, parts.scheme
     except ValueError:
         host = None
     if not host:

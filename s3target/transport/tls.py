@@ -39,7 +39,8 @@ class Tls:
         ConfigError: the options name files that cannot be. ConnectFailed: no agreement with the other side.
         """
         context = self.context()
-        host = host.rstrip(".")  # certificates are made out without the dot of the root
+        # Certificates are made out without the dot of the root, and without an address's zone.
+        host = host.rstrip(".").partition("%")[0]
         try:
             if isinstance(sock, ssl.SSLSocket):
                 return NestedTls(sock, context, host)

@@ -9,7 +9,10 @@ from s3target.credentials import Passed
 from s3target.credentials.stored import BotoConfig, Ec2CredentialsFile
 from s3target.errors import ConfigError
 
-BOTO = f"[Credentials]\naws_access_key_id = AKIAB\naws_secret_access_key = {SECRET}\naws_session_token = ignored\n"
+BOTO = (
+    f"[Credentials]\naws_access_key_id = AKIAB\naws_secret_access_key = {SECRET}\n"
+    "aws_session_token = ignored\naws_security_token = ignored\n"
+)
 
 
 def test_ec2_file(tmp_path):

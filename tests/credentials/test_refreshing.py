@@ -98,8 +98,10 @@ def test_failed_advisory_try_is_not_repeated_at_once():
     fetch.clock.now = START + 2701
     for _ in range(10):
         provider.get()
+    fetch.clock.now += 14.9
+    provider.get()
     assert fetch.count == 2
-    fetch.clock.now += 15.1
+    fetch.clock.now += 0.2
     provider.get()
     assert fetch.count == 3
     fetch.error = None

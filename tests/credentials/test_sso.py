@@ -11,7 +11,7 @@ import pytest
 
 from credentials.fakes import SECRET, START, TOKEN, Answer, Clock, iso, serving, sources_of, write_home
 from s3target.credentials import Passed, default_chain
-from s3target.credentials.logins import Sso
+from s3target.credentials.logins import Sso, write_token
 from s3target.errors import ConfigError, CredentialsError, RefreshFailed
 from s3target.protocol.messages import Origin
 
@@ -102,6 +102,16 @@ def test_token_is_renewed_before_it_ends(tmp_path):
         "refreshToken": f"{SECRET}-r2",
     }
     assert path.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_cache_that_is_written_in_half(tmp_path):
+    """The file of before stays, and nothing beside it."""
+    path = cache(tmp_path, "corp")
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        write_token(str(path), {"accessToken": SECRET, "expiresAt": object()})
+    assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 

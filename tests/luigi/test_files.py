@@ -527,6 +527,7 @@ def test_a_key_is_read_as_a_file(client: S3Client, base: str) -> None:
     key = client.get_key(f"{base}/key")
     assert key is not None
     with ReadableS3File(key) as file:
+        assert file.s3_key is key
         assert list(file) == [b"one\n", b"two"]
     assert file.closed
     client.remove(f"{base}/key")

@@ -15,8 +15,9 @@ import s3target
 from connected import Counting, client_of
 from s3target import ConfigError, S3Client, S3FlagTarget, S3Target
 from s3target.filesystem import FileSystem, parse_path
-from s3target.luigi.snapshot import prefetch
+from s3target.luigi.snapshot import Snapshot, prefetch
 from s3target.transfer.workers import run_all
+from servers.signed import make_bucket
 from servers.store import Store
 
 both_stores = pytest.mark.parametrize("store", ["moto", "seaweedfs"], indirect=True)
@@ -61,6 +62,14 @@ def test_a_prefix_is_taken_literally(counted: Counted, base: str) -> None:
         assert len(counter.sent) == 4
 
 
+def test_nothing_is_known_before_it_is_listed() -> None:
+    """Other threads may ask while the listing is under way."""
+    path = parse_path("s3://bucket/d/x")
+    snapshot = Snapshot(S3Client().s3, (path,))
+    snapshot.wrote(path)
+    assert snapshot.answer(path) is None
+
+
 def test_a_prefix_is_needed() -> None:
     """Without any there is nothing to know."""
     with pytest.raises(ConfigError, match="prefixes"), s3target.prefetch():
@@ -73,8 +82,10 @@ CHANGES: dict[str, Callable[[S3Client, str, Path], object]] = {
     "put_multipart": lambda client, base, file: client.put_multipart(file, f"{base}/d/new"),
     "copy": lambda client, base, file: client.copy(f"{base}/d/old", f"{base}/d/new"),
     "copy a directory": lambda client, base, file: client.copy(f"{base}/d/dir", f"{base}/d/new"),
+    "copy by a slash": lambda client, base, file: client.copy(f"{base}/d/dir/", f"{base}/d/new/"),
     "move": lambda client, base, file: client.move(f"{base}/d/old", f"{base}/d/new"),
     "move a directory": lambda client, base, file: client.move(f"{base}/d/dir", f"{base}/d/new"),
+    "move by a slash": lambda client, base, file: client.move(f"{base}/d/dir/", f"{base}/d/new/"),
     "rename": lambda client, base, file: client.rename_dont_move(f"{base}/d/old", f"{base}/d/new"),
     "mkdir": lambda client, base, file: client.mkdir(f"{base}/d/new"),
     "target": lambda client, base, file: S3Target(f"{base}/d/new", client=client).open("w").close(),
@@ -91,8 +102,9 @@ CHANGES: dict[str, Callable[[S3Client, str, Path], object]] = {
 ASKED = ["d/new", "d/new/", "d/new/x", "d/old", "d/dir", "d/dir/", "d/dir/x", "d/dir/y/z", "d", "d/", "d/nope"]
 
 
+@pytest.mark.parametrize("asked_before", [True, False])
 @pytest.mark.parametrize("name", CHANGES)
-def test_own_writes_are_read(counted: Counted, base: str, tmp_path: Path, name: str) -> None:
+def test_own_writes_are_read(counted: Counted, base: str, tmp_path: Path, name: str, asked_before: bool) -> None:
     """After each way to change something the snapshot says what the store says."""
     client, _ = counted
     file = tmp_path / "file"
@@ -100,10 +112,43 @@ def test_own_writes_are_read(counted: Counted, base: str, tmp_path: Path, name: 
     for key in ("d/old", "d/dir/x", "d/dir/y/z"):
         client.put_string("", f"{base}/{key}")
     with prefetch(f"{base}/d/", client=client):
-        assert [client.exists(f"{base}/{key}") for key in ASKED] == [key not in ASKED[:3] + ASKED[-1:] for key in ASKED]
+        if asked_before:
+            there = [client.exists(f"{base}/{key}") for key in ASKED]
+            assert there == [key not in ASKED[:3] + ASKED[-1:] for key in ASKED]
         CHANGES[name](client, base, file)
         within = [client.exists(f"{base}/{key}") for key in ASKED]
     assert within == [client.exists(f"{base}/{key}") for key in ASKED]
+
+
+def test_what_a_removal_does_not_touch_is_still_known(counted: Counted, base: str) -> None:
+    """It costs no request."""
+    client, counter = counted
+    for key in ("d/old", "d/dir/x"):
+        client.put_string("", f"{base}/{key}")
+    with prefetch(f"{base}/d/", client=client):
+        client.remove(f"{base}/d/old")
+        counter.sent.clear()
+        assert client.exists(f"{base}/d/dir/x")
+        assert client.exists(f"{base}/d/dir/")
+        assert counter.sent == []
+
+
+@both_stores
+def test_what_a_store_lists_under_another_name_is_asked_for(counted: Counted, base: str) -> None:
+    """SeaweedFS finds d//x, but lists it as d/x."""
+    client, _ = counted
+    client.put_string("", f"{base}/d//x")
+    with prefetch(f"{base}/d/", client=client):
+        assert client.exists(f"{base}/d//x")
+
+
+def test_another_bucket_is_asked(store: Store, counted: Counted, base: str) -> None:
+    """Whatever is written there."""
+    client, other = counted[0], f"s3://{make_bucket(store)}"
+    with prefetch(f"{base}/d/", client=client):
+        assert not client.exists(f"{other}/d/new")
+        client.put_string("", f"{other}/d/new")
+        assert client.exists(f"{other}/d/new")
 
 
 def test_a_write_that_fails_is_asked_for(counted: Counted, base: str, tmp_path: Path) -> None:

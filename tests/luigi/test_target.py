@@ -24,6 +24,7 @@ from s3target import (
     ConfigError,
     DeprecatedBotoClientException,
     FileNotFoundException,
+    NoSuchBucket,
     S3Client,
     S3EmrTarget,
     S3FlagTarget,
@@ -195,6 +196,12 @@ def test_a_missing_target_cannot_be_read(make: Make) -> None:
         make().open()
 
 
+def test_a_missing_bucket_is_told(client: S3Client) -> None:
+    """It is no missing file, which a task could make."""
+    with pytest.raises(NoSuchBucket):
+        S3Target("s3://no-bucket-of-this-name/target", client=client).open()
+
+
 def test_reading_costs_one_request(counted: tuple[S3Client, Counting], base: str) -> None:
     """open("r") is the GetObject whose bytes are read; looking whether it is there is one HEAD."""
     client, counter = counted
@@ -357,6 +364,15 @@ def test_what_is_there_already_is_told_before_it_is_made(make: Make, client: S3C
     client.put_string("x", f"{base}/target/below")
     written(make(overwrite=False, upload=upload), "second")
     assert read(make()) == "second"
+
+
+@pytest.mark.parametrize("upload", ["at_close", "while_writing"])
+def test_what_the_store_would_overwrite_is_told_before_it_is_made(store: Store, base: str, upload: str) -> None:
+    """Where overwrite=False cannot be had."""
+    client = S3Client(**settings_for(store), store="gcs")
+    target = S3Target(f"{base}/target", client=client, overwrite=False, upload=upload)
+    with pytest.raises(ConfigError, match="does not keep conditions"):
+        target.open("w")
 
 
 def test_only_the_first_may_write_many_parts(make: Make) -> None:
@@ -537,6 +553,23 @@ def test_a_used_target_goes_to_another_process(make: Make, again: Callable[[S3Ta
     assert read(other) == "zażółć"
 
 
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+@pytest.mark.parametrize("given", [lambda target: target, lambda target: target.fs])
+def test_the_fs_of_a_directory_goes_to_another_process(
+    client: S3Client, base: str, given: Callable[[S3Target], Any], again: Callable[[Any], Any]
+) -> None:
+    """With its target or without it, it still gives the directories that have the flag."""
+    target = S3FlagTarget(f"{base}/a/", client=client)
+    target.fs.put_string("", f"{base}/a/_SUCCESS")
+    other = again(given(target))
+    fs = other.fs if isinstance(other, S3Target) else other
+    assert f"{base}/a/" in fs.listdir(f"{base}/*")
+    if isinstance(other, S3Target):
+        assert other.fs is fs
+        with mock.patch.object(other._fs, "exists", return_value="mocked"):
+            assert other.exists() == "mocked"
+
+
 @pytest.mark.usefixtures("in_environment")
 def test_a_target_with_the_default_client_goes_to_another_process(store: Store, base: str) -> None:
     """And its pickle holds no secret: there it finds its own."""
@@ -635,6 +668,33 @@ def test_a_client_may_be_a_mock(instead: Callable[[], Any], path: str) -> None:
     if not path.endswith("/"):
         assert written(S3Target(path, client=client), "x").path == path
         assert client.put_multipart.call_args.args[1] == path
+
+
+@pytest.mark.parametrize("given", [None, S3Client()])
+def test_the_fs_of_a_directory_may_be_mocked(given: S3Client | None) -> None:
+    """It is one object as long as it stands for the same, and what is set on it or on the client counts."""
+    target = S3FlagTarget("s3://nowhere/dir/", client=given)
+    assert target.fs is target.fs
+    with mock.patch.object(target.fs, "exists", return_value=True):
+        assert target.exists()
+    if given is not None:
+        with mock.patch.object(given, "exists", return_value=True):
+            assert target.exists()
+        target.fs.s3 = elsewhere = S3Client(region_name="eu-west-1").s3
+        assert given.s3 is elsewhere
+
+
+def test_the_fs_of_a_directory_follows_its_target() -> None:
+    """When that gets another client, flag or path."""
+    target = S3FlagTarget("s3://nowhere/dir/", client=S3Client(region_name="eu-west-1"))
+    assert target.fs.s3.endpoint.region == "eu-west-1"
+    target.fs = S3Client(region_name="eu-north-1")
+    before = target.fs
+    assert before.s3.endpoint.region == "eu-north-1"
+    target.flag = "_DONE"
+    assert target.fs is not before
+    target.path = "s3://nowhere/file"
+    assert target.fs is target._fs
 
 
 def test_the_class_of_clients_may_be_patched() -> None:

@@ -108,6 +108,8 @@ def test_bucket_is_located(settings, bucket, expected):
         ("http://localhost:9000", "auto", "buck", "http://localhost:9000/buck"),
         ("http://localhost:9000/", "virtual", "buck", "http://buck.localhost:9000"),
         ("http://localhost:9000", "virtual", "my.buck", "http://my.buck.localhost:9000"),
+        ("http://localhost:9000", "virtual", "buc", "http://buc.localhost:9000"),
+        ("http://localhost:9000", "virtual", "bu", "http://localhost:9000/bu"),
         ("https://localhost:9000", "virtual", "my.buck", "https://localhost:9000/my.buck"),
         ("http://localhost:9000", "virtual", "Buck", "http://localhost:9000/Buck"),
         ("http://127.0.0.1:9000", "virtual", "buck", "http://127.0.0.1:9000/buck"),
@@ -134,6 +136,14 @@ def test_custom_url_is_kept(url, style, bucket, expected):
 def test_ipv6_host_has_no_brackets_in_the_origin():
     """A socket wants the bare address; brackets are the Host header's."""
     assert Endpoint(url="http://[::1]:9000").locate("buck").origin == ("http", "::1", 9000)
+
+
+@pytest.mark.parametrize("url", ["http://[FE80::1%25Eth0]:9000", "http://[fe80::1%Eth0]:9000"])
+def test_zone_of_a_link_local_address(url):
+    """The socket wants it, as RFC 6874 writes it or as everybody does; the bucket stays in the path."""
+    location = Endpoint(url=url, addressing_style="virtual").locate("buck")
+    assert location.origin == ("http", "fe80::1%Eth0", 9000)
+    assert location.base_path == "/buck"
 
 
 def test_bucket_is_not_accelerated_to_be_made_or_deleted():
@@ -170,6 +180,9 @@ def test_bucket_is_not_accelerated_to_be_made_or_deleted():
         ({"url": "https://ceph.example/%2e%2e/b"}, "dot segments"),
         ({"url": "https://[:::1]:9000"}, "https://HOST"),
         ({"url": "https://[::1:9000"}, "https://HOST"),
+        ({"url": "https://[fe80::1%]"}, "https://HOST"),
+        ({"url": "https://[fe80::1%25a b]"}, "https://HOST"),
+        ({"url": "https://ceph.example%25eth0"}, "https://HOST"),
         ({"url": "https://ceph.example/?x=1"}, "query"),
         ({"url": "https://ceph.example/#top"}, "fragment"),
         ({"url": "https://s3-accelerate.amazonaws.com"}, "set accelerate"),

@@ -23,6 +23,7 @@ ORIGIN = Origin("https", "store.test", 443)
         (("http", "10.0.0.1", 9000), "10.0.0.1:9000"),
         (("http", "::1", 80), "[::1]"),
         (("https", "fe80::1", 9000), "[fe80::1]:9000"),
+        (("https", "fe80::1%eth0", 9000), "[fe80::1]:9000"),
     ],
 )
 def test_host_header(origin, authority):

@@ -52,6 +52,8 @@ def test_bucket_name_is_accepted(name):
         ("..", "1-255"),
         ("arn:aws:s3:::bucket", "accesspoint"),
         ("arn:aws:sns:us-west-2:123456789012:accesspoint:mine", "accesspoint"),
+        ("arn:aws:s3:us-west-2:123456789012:job/mine", "accesspoint"),
+        ("arn:aws:s3:-us:123456789012:accesspoint:mine", "1-63"),
         ("arn:aws:s3:us-west-2:12345:accesspoint:mine", "12 digits"),
         ("arn:aws:s3:us-west-2::accesspoint:mine", "12 digits"),
         (ARN + ":more", "1-63"),

@@ -9,7 +9,7 @@ import hashlib
 from datetime import datetime, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3target.errors import ConfigError
@@ -299,6 +299,7 @@ def both_keys(case):
     return Credentials("AK", case["secret"], case["token"]), TheirCredentials("AK", case["secret"], case["token"])
 
 
+@settings(deadline=None)  # a busy machine is no fault of the signer's
 @given(CASES)
 def test_any_request_is_signed_as_botocore_signs_it(case):
     """Any key, query, metadata with blanks, session token or none: the same Authorization header."""
@@ -315,6 +316,7 @@ def test_any_request_is_signed_as_botocore_signs_it(case):
     assert signed.headers.get("x-amz-security-token") == theirs.headers.get("X-Amz-Security-Token")
 
 
+@settings(deadline=None)
 @given(CASES, st.integers(1, 604800))
 def test_any_request_is_presigned_as_botocore_presigns_it(case, expires):
     """The same parameters in the URL, the signature among them."""

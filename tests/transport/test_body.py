@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3target.errors import BadResponse, ConnectionDropped, TimedOut
-from s3target.transport.body import LINE_LIMIT, TRAILER_LIMIT, Body, ChunkedBody, LengthBody, UntilCloseBody
+from s3target.transport.body import LINE_LIMIT, READ_SIZE, TRAILER_LIMIT, Body, ChunkedBody, LengthBody, UntilCloseBody
 
 Make = Callable[[Callable[[memoryview], int], Callable[[bool], None], bytes], Body]
 
@@ -68,6 +68,14 @@ def test_large_reads_go_into_the_callers_buffer_and_never_past_the_body() -> Non
     assert body.readinto(buffer) == 250_000
     assert wire.asked == [250_000]
     assert len(wire.pieces[0]) == 50_000
+
+
+def test_no_more_is_read_than_asked_for() -> None:
+    """Nothing for nothing, and a large read takes what has come, in memory of a bounded size."""
+    wire = Wire(b"c" * 200_000)
+    body = wire.length(200_002, rest=b"ab")
+    assert [body.read(size) for size in (0, 1, 3, 3)] == [b"", b"a", b"b", b"ccc"]
+    assert len(body.read(1 << 40)) == READ_SIZE
 
 
 def test_bodies_can_be_buffered_by_io() -> None:

@@ -15,6 +15,7 @@ import trustme
 from s3target.protocol.messages import Origin, Request
 from s3target.transport import HttpTransport, TransportOptions
 from s3target.transport.pool import IDLE_SECONDS, Pool
+from s3target.transport.tls import Tls
 from server.scripted_socket import OK, PATIENCE, Peer, ScriptedServer, answers, answers_and_closes, answers_forever
 
 HERE, THERE = Origin("http", "here.test", 80), Origin("http", "there.test", 80)
@@ -226,3 +227,6 @@ def test_a_lock_held_at_the_moment_of_the_fork_is_free_in_the_child() -> None:
         shown = in_a_child(lambda: repr((pool.get(HERE), connection.closed)).encode())
     assert shown == b"(None, True)"
     assert pool.get(HERE) is connection
+    tls = Tls(TransportOptions())
+    with tls._lock:
+        assert in_a_child(lambda: repr(tls.context().check_hostname).encode()) == b"True"

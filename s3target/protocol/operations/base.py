@@ -9,11 +9,10 @@ from ...errors import BadResponse, ConfigError, ServiceError, error_class
 from ...value import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from ..encoding import encode_key
 from ..endpoint import Location
-from ..messages import EMPTY, Body, Headers, Query, Request, Response
+from ..messages import EMPTY, NO_HEADERS, Body, Headers, Query, Request, Response
 from ..xml import Element, parse
 
 Result = TypeVar("Result", covariant=True)
-_NO_HEADERS: Headers = {}
 
 
 class Locator(Protocol):
@@ -94,7 +93,7 @@ def s3_request(
     method: str,
     operation: Operation[object],
     query: Query = (),
-    headers: Headers = _NO_HEADERS,
+    headers: Headers = NO_HEADERS,
     body: Body = EMPTY,
 ) -> Request:
     """The request for operation's bucket, and key if it has one. ConfigError if either is empty."""
@@ -130,7 +129,7 @@ def service_error(operation: Operation[object], response: Response) -> ServiceEr
     return error_class(status, code)(
         status,
         code,
-        fields.pop("Message", ""),
+        fields.pop("Message", "the answer was cut off" if response.stream else ""),
         operation=operation.name,
         bucket=operation.bucket or None,
         key=operation.key or None,
@@ -159,8 +158,6 @@ def _private(name: str, text: str) -> str:
     """text without the session token, which stores send back with a refused one or in CanonicalRequest."""
     if name.startswith("Token") or name.endswith("Bytes"):
         return "***"
-    if "x-amz-security-token:" not in text:
-        return text
     return "\n".join(
         "x-amz-security-token:***" if line.startswith("x-amz-security-token:") else line for line in text.split("\n")
     )

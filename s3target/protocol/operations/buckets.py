@@ -7,21 +7,28 @@ from ...value import TYPE_CHECKING, ClassVar, NamedTuple, dataclass, field
 from ..encoding import parse_timestamp
 from ..messages import EMPTY, Body, BytesBody, Headers, Query, Request, Response
 from ..xml import build
-from .base import BucketOperation, Locator, ServiceOperation, document, s3_request
+from .base import BucketOperation, Locator, Result, ServiceOperation, document, s3_request
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
 @dataclass(frozen=True)
-class HeadBucket(BucketOperation[str | None]):
-    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html; gives the bucket's region if told."""
+class _Bare(BucketOperation[Result]):
+    """One that is all in its method."""
 
+    method: ClassVar[str]
     bucket: str
     headers: Headers = field(default_factory=dict, repr=False)
 
     def request(self, endpoint: Locator) -> Request:
-        return s3_request(endpoint, "HEAD", self, (), self.headers)
+        return s3_request(endpoint, self.method, self, (), self.headers)
+
+
+class HeadBucket(_Bare[str | None]):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html; gives the bucket's region if told."""
+
+    method = "HEAD"
 
     def parse(self, response: Response) -> str | None:
         return response.headers.get("x-amz-bucket-region")
@@ -49,16 +56,11 @@ class CreateBucket(BucketOperation[None]):
         return None
 
 
-@dataclass(frozen=True)
-class DeleteBucket(BucketOperation[None]):
+class DeleteBucket(_Bare[None]):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html; the bucket must be empty."""
 
-    accelerable: ClassVar[bool] = False
-    bucket: str
-    headers: Headers = field(default_factory=dict, repr=False)
-
-    def request(self, endpoint: Locator) -> Request:
-        return s3_request(endpoint, "DELETE", self, (), self.headers)
+    method = "DELETE"
+    accelerable = False
 
     def parse(self, response: Response) -> None:
         return None

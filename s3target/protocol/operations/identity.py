@@ -232,7 +232,7 @@ def credentials_of(content: Mapping[str, Any], session_field: str, must_expire: 
         raise BadResponse("the answer has no Expiration")
     try:
         expires_at = parse_timestamp(end).timestamp() if end else None
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, AttributeError):
         raise BadResponse("the answer has an Expiration that is no time") from None
     key_id, secret = _text(content, "AccessKeyId"), _text(content, "SecretAccessKey")
     return Credentials(key_id, secret, str(session_token) if session_token else None, expires_at)

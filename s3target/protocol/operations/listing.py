@@ -21,7 +21,7 @@ MAX_KEYS_PER_DELETE = 1000
 
 
 _Row = tuple[str, str, str, str, str]
-"""Key, LastModified, ETag, Size and StorageClass of an entry, as the document has them."""
+"""Key, LastModified, ETag, Size and StorageClass of an entry; key and quotes as the document has them."""
 
 # The form in which stores write an entry. One split by it takes all entries out of a page at C speed, without a Python
 # object for each node; what does not match stays in the rest, which is parsed as XML.
@@ -60,7 +60,7 @@ class Listed(Sequence[ObjectInfo]):
 
     def _entry(self, key: str, row: _Row) -> ObjectInfo:
         _, modified, e_tag, size, storage_class = row
-        e_tag = unquoted(_unescaped(e_tag))
+        e_tag = unquoted(e_tag.replace("&quot;", '"').replace("&#34;", '"'))
         return ObjectInfo(self._bucket, key, int(size), e_tag, modified, storage_class or "STANDARD")
 
     def __eq__(self, other: object) -> bool:
@@ -71,11 +71,7 @@ class Listed(Sequence[ObjectInfo]):
 
 
 def _unescaped(text: str) -> str:
-    if "&" not in text:
-        return text
-    if text.startswith("&quot;") and text.endswith("&quot;") and text.count("&") == 2:  # an ETag, mostly
-        return f'"{text[6:-6]}"'
-    return parse(f"<text>{text}</text>".encode()).text
+    return parse(f"<text>{text}</text>".encode()).text if "&" in text else text
 
 
 def _split(content: bytes) -> tuple[list[_Row], bytes]:
@@ -86,6 +82,9 @@ def _split(content: bytes) -> tuple[list[_Row], bytes]:
         pieces = re.split(_ENTRY, content.decode())
     except UnicodeDecodeError:
         return [], content
+    e_tags = "".join(pieces[3::6])
+    if e_tags.count("&") > e_tags.count("&quot;") + e_tags.count("&#34;"):  # what else there may be XML knows
+        return [], content
     rows = list(zip(*(pieces[column::6] for column in range(1, 6)), strict=True))
     return rows, "".join(pieces[::6]).encode()
 
@@ -93,7 +92,7 @@ def _split(content: bytes) -> tuple[list[_Row], bytes]:
 def _without_prefix(content: bytes) -> bytes:
     """Without what was asked for, which Ceph repeats as it is: with a control character in it that is no XML."""
     head, mark, tail = content.partition(b"<CommonPrefixes")
-    return re.sub(rb"<Prefix>[^<]*</Prefix>", b"", head, count=1) + mark + tail
+    return re.sub(rb"<Prefix>[^<]*</Prefix>", b"", head) + mark + tail
 
 
 class ListPage(NamedTuple):
@@ -148,13 +147,14 @@ class ListObjectsV2(BucketOperation[ListPage]):
 
 
 def _row(entry: Element) -> _Row:
-    """An entry in any other form, its texts escaped again as those of the usual form are."""
+    """An entry in any other form, its key escaped again as those of the usual form are."""
     fields = {child.name: child.text for child in entry.children}
     if "Key" not in fields or not re.fullmatch("[0-9]{1,18}", fields.get("Size", "")):
         raise BadResponse(f"a listing entry without a good Key or Size: {fields}")
-    texts = (fields.get(name, "") for name in ("Key", "LastModified", "ETag", "Size", "StorageClass"))
-    key, modified, e_tag, size, storage_class = (text.replace("&", "&amp;").replace("<", "&lt;") for text in texts)
-    return key, modified, e_tag, size, storage_class
+    modified, e_tag, size, storage_class = (
+        fields.get(name, "") for name in ("LastModified", "ETag", "Size", "StorageClass")
+    )
+    return fields["Key"].replace("&", "&amp;").replace("<", "&lt;"), modified, e_tag, size, storage_class
 
 
 class DeleteResult(NamedTuple):

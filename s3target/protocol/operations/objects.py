@@ -11,15 +11,12 @@ from collections.abc import Mapping
 from ...errors import BadResponse, PreconditionFailed, ServiceError
 from ...value import TYPE_CHECKING, ClassVar, NamedTuple, dataclass, field
 from ..encoding import parse_http_date, parse_timestamp, percent_encode
-from ..messages import EMPTY, Body, Headers, Query, Request, Response, Stream
+from ..messages import EMPTY, NO_HEADERS, Body, Headers, Query, Request, Response, Stream
 from .base import Locator, Operation, Result, document, s3_request, unquoted
 from .traces import MARK, holds, inquiry_headers
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-
-_NO_HEADERS: Headers = {}
 
 
 class ObjectInfo(NamedTuple):
@@ -31,7 +28,7 @@ class ObjectInfo(NamedTuple):
     e_tag: str = ""
     modified: str = ""
     storage_class: str = "STANDARD"
-    headers: Headers = _NO_HEADERS
+    headers: Headers = NO_HEADERS
 
     @property
     def last_modified(self) -> datetime:
@@ -77,7 +74,7 @@ class WrittenObject(NamedTuple):
 
     e_tag: str
     version_id: str | None = None
-    headers: Headers = _NO_HEADERS
+    headers: Headers = NO_HEADERS
 
 
 Tags = tuple[tuple[str, str], ...]

@@ -80,11 +80,57 @@ def test_keys_of_a_listing(content, keys):
     assert (page.prefixes, page.next_token) == ([], None)
 
 
-@pytest.mark.parametrize("e_tag", ["e", '"e"', "&quot;e&quot;", "&#34;e&#34;"])
-def test_e_tags_of_a_listing(e_tag):
-    """Bare in rclone's, quoted in one way or another elsewhere."""
-    (info,) = ListObjectsV2("b").parse(reply(200, listing(entry("k", ETag=e_tag, StorageClass="")))).objects
-    assert (info.e_tag, info.storage_class) == ("e", "STANDARD")
+def usual(key: str = "k", e_tag: str = "e", more: str = "", storage_class: str = "GLACIER") -> str:
+    """An entry in the form in which stores write it."""
+    return (
+        f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>{e_tag}</ETag>"
+        f"<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><Size>7</Size>{more}<StorageClass>{storage_class}</StorageClass>"
+        "</Contents>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("e_tag", "expected"),
+    [
+        *(("e", "e"), ('"e"', "e"), ("&quot;e&quot;", "e"), ("&#34;e-2&#34;", "e-2"), ("", "")),
+        *(("W/&quot;e&quot;", "e"), ("&#x22;e&#x22;", "e"), ("a&amp;&lt;b", "a&<b")),
+    ],
+)
+def test_e_tags_of_a_listing(e_tag, expected):
+    """Bare in rclone's, quoted in one way or another elsewhere; in the usual form of an entry and in any other."""
+    page = ListObjectsV2("b").parse(reply(200, listing(entry("k", ETag=e_tag, StorageClass="") + usual(e_tag=e_tag))))
+    assert sorted((info.e_tag, info.storage_class) for info in page.objects) == [
+        (expected, "GLACIER"),
+        (expected, "STANDARD"),
+    ]
+
+
+OWNER = "<Owner><ID>o</ID><DisplayName>me</DisplayName></Owner>"
+
+
+@pytest.mark.parametrize("more", ["", OWNER, f"\n {OWNER}\n"])
+@pytest.mark.parametrize(
+    ("key", "encoding", "expected"),
+    [("a%20b%26", "<EncodingType>url</EncodingType>", "a b&"), ("a%20&amp;&lt;", "", "a%20&<"), ("&#1;", "", None)],
+)
+def test_entry_in_the_usual_form(key, encoding, expected, more):
+    """It tells what the same entry tells in another form, and is refused as that is."""
+    spelt = usual(key, more=more), usual(key, more=more).replace("<Contents>", "<Contents><X/>")
+    pages = [lambda one=one: ListObjectsV2("b").parse(reply(200, listing(one, encoding))) for one in spelt]
+    if expected is None:
+        for page in pages:
+            with pytest.raises(BadResponse):
+                page()
+        return
+    info = ObjectInfo("b", expected, 7, "e", "2026-01-01T00:00:00.000Z", "GLACIER", {})
+    assert [list(page().objects) for page in pages] == [[info], [info]]
+
+
+def test_objects_of_a_page_are_a_sequence():
+    """Of which there are slices."""
+    objects = ListObjectsV2("b").parse(reply(200, listing(usual("a") + usual("b") + usual("c")))).objects
+    assert (len(objects), objects[-1].key, objects[1:].keys) == (3, "c", ["b", "c"])
+    assert objects[1:] == [objects[1], objects[2]]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +143,8 @@ def test_e_tags_of_a_listing(e_tag):
         listing("<Contents><Key>k</Key></Contents>"),
         listing(entry("k", "")),
         listing(entry("k", "many")),
+        listing(usual(e_tag="&a;")),
+        listing(usual()) + b"\xff",
         listing(entry("k", "9" * 5000)),
         listing(entry("k", "٣")),
         listing("<IsTruncated>true</IsTruncated>"),

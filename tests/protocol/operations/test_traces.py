@@ -11,8 +11,16 @@ import pytest
 from s3target.errors import NoSuchKey, NoSuchUpload, PreconditionFailed
 from s3target.protocol.messages import BytesBody, FileSlice
 from s3target.protocol.operations.multipart import CompleteMultipartUpload, Part
-from s3target.protocol.operations.objects import HeadObject, ObjectInfo, PutObject, WrittenObject
+from s3target.protocol.operations.objects import (
+    CopyObject,
+    CopySource,
+    HeadObject,
+    ObjectInfo,
+    PutObject,
+    WrittenObject,
+)
 from s3target.protocol.operations.traces import MARK, consists_of, holds, inquiry_headers
+from s3target.value import replace
 
 BODY = b"five!"
 MD5 = hashlib.md5(BODY).hexdigest()
@@ -74,15 +82,17 @@ def test_a_mark_alone_decides(there, same):
     """Stores may give other metadata back in a form of their own, and an ETag may be opaque."""
     stored = {**KMS, "x-amz-meta-name": "=?UTF-8?Q?=C3=A9?=", **({MARK: there} if there else {})}
     assert holds(info(5, "0" * 32, stored), BytesBody(BODY), {MARK: "1f", "x-amz-meta-name": "\xe9"}) is same
+    assert not holds(info(4, "0" * 32, stored), BytesBody(BODY), {MARK: "1f"})
 
 
-def parts(sizes: bool = True, checksums: bool = False, md5: bool = True) -> list[Part]:
+def parts(sizes: bool = True, checksums: bool = False, md5: bool = True, algorithm: str = "CRC32") -> list[Part]:
     return [
         Part(
             number,
             hashlib.md5(piece).hexdigest() if md5 else f"opaque-{number}",
             len(piece) if sizes else 0,
             b64encode(crc(piece)).decode() if checksums else None,
+            algorithm,
         )
         for number, piece in enumerate(PIECES, 1)
     ]
@@ -107,6 +117,9 @@ COMPOSITE = b64encode(crc(b"".join(crc(piece) for piece in PIECES))).decode() + 
         (info(16, hashlib.md5(WHOLE).hexdigest()), parts(sizes=False), False),
         (info(16, "x-3", {**KMS, "x-amz-checksum-crc32": COMPOSITE}), parts(checksums=True), True),
         (info(16, JOINED, {"x-amz-checksum-crc32": "AAAAAA==-3"}), parts(checksums=True), False),
+        (info(16, JOINED, {"x-amz-checksum-crc32": COMPOSITE}), parts(), True),
+        (info(16, JOINED), parts(checksums=True), True),
+        (info(16, JOINED, {"x-amz-checksum-crc32": "AAAAAA==-3"}), parts(checksums=True, algorithm="CRC32C"), True),
         (
             info(16, "x-3", {**crc_header(WHOLE), "x-amz-checksum-type": "FULL_OBJECT"}),
             parts(checksums=True),
@@ -124,6 +137,9 @@ GONE = NoSuchUpload(404, "NoSuchUpload")
 PUT = PutObject("b", "k", BytesBody(BODY), {"if-none-match": "*"})
 COMPLETE = CompleteMultipartUpload("b", "k", "u", tuple(parts()))
 ONCE = CompleteMultipartUpload("b", "k", "u", tuple(parts()), {"if-none-match": "*"})
+MARKED = CompleteMultipartUpload("b", "k", "u", tuple(parts()), mark="1f")
+COPY = CopyObject(CopySource("f", "g"), "b", "k", {"if-none-match": "*"})
+OVER = CompleteMultipartUpload("b", "k", "u", tuple(parts()), {"if-match": "e"})
 
 
 @pytest.mark.parametrize(
@@ -136,6 +152,8 @@ ONCE = CompleteMultipartUpload("b", "k", "u", tuple(parts()), {"if-none-match": 
         (ONCE, REFUSED, True),
         (COMPLETE, NoSuchKey(404, "NoSuchKey"), False),
         (HeadObject("b", "k"), REFUSED, False),
+        (COPY, REFUSED, False),
+        (replace(COPY, headers={MARK: "1f"}), REFUSED, True),
     ],
 )
 def test_errors_that_may_be_ones_own_doing(operation, error, asks):
@@ -156,11 +174,14 @@ def test_errors_that_may_be_ones_own_doing(operation, error, asks):
         (COMPLETE, info(16, f"{'0' * 32}-3"), False),
         (ONCE, info(16, JOINED), True),
         (ONCE, info(16, "0" * 32), False),
+        (OVER, info(16, "0" * 32), False),
+        (MARKED, info(16, "x-3", {MARK: "1f"}), True),
+        (MARKED, info(16, JOINED, {MARK: "2e"}), False),
     ],
 )
 def test_recognized_as_ones_own(operation, found, ours):
     """With a condition only what is certain counts: somebody else's object of the same size is to be expected then."""
-    assert operation.recognize(found) == (WrittenObject(found.e_tag) if ours else None)
+    assert operation.recognize(found) == (WrittenObject(found.e_tag, None, found.headers) if ours else None)
 
 
 def test_keys_of_the_customer_go_along():

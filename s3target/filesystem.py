@@ -65,6 +65,12 @@ class S3Path(NamedTuple):
         """The prefix of everything in this directory."""
         return self.key if self.key == "" or self.key.endswith("/") else f"{self.key}/"
 
+    def name_of(self, key: str) -> str:
+        """The path of a key that was listed below. ConfigError if it lies elsewhere: SeaweedFS lists a/b below a//."""
+        if not key.startswith(self.below):
+            raise ConfigError(f"the store lists {key!r} below {self}; write the path as the store does")
+        return key[len(self.below) :]
+
     def is_below(self, directory: S3Path) -> bool:
         """Whether it lies in the directory, or is the directory itself."""
         return self.bucket == directory.bucket and self.below.startswith(directory.below)
@@ -193,12 +199,17 @@ class FileSystem:
         self.client.call(DeleteObject(path.bucket, path.key))
 
     def check_apart(self, source: S3Path, destination: S3Path) -> None:
-        """ConfigError if both are one object to the store, which a move would lose: SeaweedFS takes a//b for a/b."""
+        """ConfigError if both, or what lies below, are one to the store, and a move would lose it: SeaweedFS takes a//b
+        and a\\b for a/b.
+        """
         if source.bucket != destination.bucket or _segments(source) != _segments(destination):
             return
-        states = [(info.e_tag, info.size, info.last_modified) for info in map(self.info, (source, destination)) if info]
-        if len(states) == 2 and states[0] == states[1]:
-            raise ConfigError(f"{source} and {destination} seem to be the same object to the store; nothing was moved")
+        listed = self.client.call(ListObjectsV2(source.bucket, source.below, max_keys=2)).objects.keys  # one a marker
+        for name in ("", *map(source.name_of, listed)):
+            pair = [S3Path(path.bucket, path.below + name if name else path.key) for path in (source, destination)]
+            states = [(info.e_tag, info.size, info.last_modified) for info in map(self.info, pair) if info]
+            if len(states) == 2 and states[0] == states[1]:
+                raise ConfigError(f"{pair[0]} and {pair[1]} seem to be the same object to the store; nothing was moved")
 
     def remove_directory(self, path: S3Path, progress: Progress | None = None) -> int:
         """Remove all objects below path, and its markers; the number of keys removed.
@@ -278,11 +289,10 @@ class FileSystem:
         self, entries: Iterable[ObjectInfo], source: S3Path, destination: S3Path, options: TransferOptions
     ) -> tuple[int, int]:
         single, meter = replace(options, threads=1, progress=None), Meter(options.progress)
-        skip = len(source.below)
         jobs = (
             partial(self._copy_entry, entry, S3Path(destination.bucket, destination.below + name), single, meter)
             for entry in entries
-            if (name := entry.key[skip:]) not in ("", "/")
+            if (name := source.name_of(entry.key)) not in ("", "/")
         )
         # From a store nearby answers come so fast that more than one thread would only be in each other's way.
         sizes = run_all(jobs, options.threads or 16, at_first=1)
@@ -297,8 +307,10 @@ class FileSystem:
         """Copy all objects below source, then remove those and the markers; the number of keys removed.
 
         What arrives below source meanwhile stays there, and so does a marker that holds bytes, as markers are not
-        copied. After a failure of the copy nothing is removed. options.progress: of the copy.
+        copied. After a failure of the copy nothing is removed. options.progress: of the copy. ConfigError if both are
+        one directory to the store.
         """
+        self.check_apart(source, destination)
         seen: list[str] = []
         markers = (source.below, f"{source.below}/")
         with closing(self.list(source)) as listed:
@@ -308,7 +320,7 @@ class FileSystem:
 
 
 def _segments(path: S3Path) -> list[str]:
-    return [segment for segment in path.key.split("/") if segment]
+    return [segment for segment in path.key.replace("\\", "/").split("/") if segment]
 
 
 def _is_folder(entry: ObjectInfo) -> bool:

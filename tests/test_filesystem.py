@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
-from s3target.filesystem import FileSystem, S3Path
+from s3target.errors import ConfigError
+from s3target.filesystem import FileSystem, S3Path, parse_path
 from s3target.transfer.plan import TransferOptions
 from scripted import Move, Scripted, client_for, reply
 
@@ -65,3 +68,57 @@ def test_a_marker_that_holds_bytes_stays_where_nothing_has_an_etag() -> None:
     transport = Scripted(listing("d/", "d/a", folder_size=5), copied, REMOVED, left)
     assert FileSystem(client_for(transport)).move_directory(S3Path("b", "d"), S3Path("b", "to"), TransferOptions()) == 1
     assert [line for line in transport.log if line.startswith("DELETE")] == ["DELETE /b/d/a 200"]
+
+
+@pytest.mark.parametrize("options", [TransferOptions(), TransferOptions(extra_args={"StorageClass": "GLACIER"})])
+def test_what_is_listed_elsewhere_is_not_moved(options: TransferOptions) -> None:
+    """SeaweedFS lists d/a below d//; by the length of the prefix that would be nothing to copy, but to be removed."""
+    transport = Scripted(listing("d/a"))
+    with pytest.raises(ConfigError, match="'d/a' below s3://b/d//"):
+        FileSystem(client_for(transport)).move_directory(S3Path("b", "d//"), S3Path("b", "to/"), options)
+    assert len(transport.log) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"content_length": "2"},
+        {"etag": '"other"'},
+        {"last_modified": "Wed, 25 Nov 2026 02:56:14 GMT"},
+        {},
+    ],
+    ids=lambda other: "".join(other) or "nothing",
+)
+def test_two_keys_are_one_object_if_nothing_differs(other: dict[str, str]) -> None:
+    """Of what a HEAD tells. Keys whose segments differ are two, unasked."""
+    same = {"content_length": "1", "etag": '"same"', "last_modified": "Wed, 25 Nov 2026 02:56:13 GMT"}
+    transport = Scripted(listing(), reply(200, **same), reply(200, **{**same, **other}))
+    files = FileSystem(client_for(transport))
+    with nullcontext() if other else pytest.raises(ConfigError, match="seem to be the same object"):
+        files.check_apart(S3Path("b", "d//x"), S3Path("b", "d/x"))
+    assert not transport.script
+    files.check_apart(S3Path("b", "d/x"), S3Path("b", "d/y"))
+    files.check_apart(S3Path("b", "d/x"), S3Path("c", "d/x"))
+
+
+def test_the_longest_keys() -> None:
+    """In bytes, not in characters."""
+    for key in ("k" * 1024, "ü" * 512):
+        assert parse_path(f"s3://bucket/{key}").key == key
+        with pytest.raises(ConfigError, match="over 1024 bytes"):
+            parse_path(f"s3://bucket/{key}k")
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "lies"),
+    [
+        (S3Path("b", "d/x"), S3Path("b", "d"), True),
+        (S3Path("b", "d"), S3Path("b", "d/"), True),
+        (S3Path("b", "dx"), S3Path("b", "d"), False),
+        (S3Path("b", "d"), S3Path("b", "d/x"), False),
+        (S3Path("c", "d/x"), S3Path("b", "d"), False),
+        (S3Path("b", "x"), S3Path("b", ""), True),
+    ],
+)
+def test_what_lies_below(inner: S3Path, outer: S3Path, lies: bool) -> None:
+    assert inner.is_below(outer) is lies

@@ -330,6 +330,7 @@ def test_few_paths_are_asked_for_singly(counted: tuple[FileSystem, Counting], bu
     counter.sent.clear()
     assert exists_many(files, []) == {}
     assert counter.sent == []
+    assert asked(files, bucket, ["", "c/1", "c/2", "c/3", "c/4"]) == [""]
 
 
 def test_paths_of_several_buckets(files: FileSystem, bucket: str, store: Store) -> None:

@@ -71,7 +71,7 @@ ARGUMENTS: dict[str, Row] = {
     "--no-clobber": "leave alone what is there already",
     "--exclude": {"action": "append", "default": [], "metavar": "GLOB", "help": "leave out paths that fit"},
     "--jobs": {"type": positive, "default": 8, "metavar": "N", "help": "objects at once (8)"},
-    "--set": {**_PAIRS, "help": "of new objects, by boto3's names"},
+    "--set": {**_PAIRS, "help": "of requests and new objects, by boto3's names"},
     "--size-only": "what has the same size is the same",
     "--checksum": "compare ETags with the content",
     "--delete": "remove what the source has not",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from ..client import Client
@@ -52,7 +52,7 @@ def _copy(client: Client, output: Output, options: argparse.Namespace, verb: str
     *sources, destination = options.paths
     if fault := _fault(options, verb == "mv", sources, destination):
         options.fail_usage(fault)
-    plan = _Plan(client, destination, options)
+    plan = _Plan(client, output, destination, options)
     jobs = chain.from_iterable(map(plan.jobs, sources))
     Transfers(client, output, options, verb).run(_apart(jobs) if len(sources) > 1 else jobs)
 
@@ -98,8 +98,8 @@ def _is_folder(place: Place) -> bool:
 
 
 class _Plan:
-    def __init__(self, client: Client, destination: Place, options: argparse.Namespace) -> None:
-        self._client, self._destination = client, destination
+    def __init__(self, client: Client, output: Output, destination: Place, options: argparse.Namespace) -> None:
+        self._client, self._failure, self._destination = client, output.failure, destination
         self._recursive, self._raw = options.recursive, options.raw
         self._excluded = excluded(options.exclude)
         self._into_folder = len(options.paths) > 2 or _is_folder(destination)
@@ -130,7 +130,7 @@ class _Plan:
             if inside and lies_in(path, to):
                 continue
             empty = False
-            relative = entry.key[len(base) :]
+            relative = origin.name_of(entry.key)
             marker = is_marker(entry) and isinstance(to, LocalPath)
             if relative and not marker and not self._excluded(relative):
                 job = job_below(to, relative, path, entry.size, entry)
@@ -144,9 +144,8 @@ class _Plan:
         if not os.path.isdir(source.path):
             yield from map(sized, self._single(source, os.path.basename(source.path)))
         elif self._recursive:
-            for relative, path in local_files(source.path):
-                if not self._excluded(relative):
-                    yield sized(job_below(self._destination, relative, LocalPath(path)))
+            for relative, path in local_files(source.path, self._excluded, lambda _, error: self._failure(error)):
+                yield sized(job_below(self._destination, relative, LocalPath(path)))
         else:
             yield self._refused(source, ConfigError("it is a folder; give -r"))
 
@@ -166,7 +165,7 @@ def sized(job: Job) -> Job:
     try:
         return job._replace(size=os.stat(str(job.source)).st_size)
     except OSError as error:
-        return job._replace(fault=job.fault or error)
+        return job._replace(fault=error)
 
 
 def is_marker(entry: ObjectInfo) -> bool:
@@ -186,23 +185,35 @@ def job_below(destination: Place, relative: str, source: Place, size: int = 0, e
         return Job(source, destination, fault=error)
 
 
-def local_files(folder: str) -> Iterator[tuple[str, str]]:
+def local_files(
+    folder: str, out: Callable[[str], bool], failed: Callable[[str, OSError], None]
+) -> Iterator[tuple[str, str]]:
     """(path below the folder with "/", path) of all that is no folder. Links are followed, but not round in circles.
 
-    OSError if a folder cannot be read: what would be left out silently is an error.
+    out: whether a path below the folder is left out. failed: told of each folder that cannot be read; the rest comes.
     """
     pending = [("", folder, frozenset[tuple[int, int]]())]
     while pending:
         relative, path, above = pending.pop()
-        status = os.stat(path)
-        here = (status.st_dev, status.st_ino)
-        if here in above:
+        try:
+            status = os.stat(path)
+            here = (status.st_dev, status.st_ino)
+            with os.scandir(path) as entries:
+                found = sorted(entries, key=lambda entry: entry.name) if here not in above else []
+        except OSError as error:
+            if not out(relative):
+                failed(relative, error)
             continue
-        with os.scandir(path) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
         for entry in found:
             name = f"{relative}{entry.name}"
-            if entry.is_dir():
+            if _leads_to_folder(entry):
                 pending.append((f"{name}/", entry.path, above | {here}))
-            else:
+            elif not out(name):
                 yield name, entry.path
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads where nobody may look, or to itself
+        return False

@@ -55,7 +55,7 @@ def _tell_objects(entries: Iterable[ObjectInfo], output: Output, options: argpar
     for entry in entries:
         count += 1
         size = human_size(entry.size) if options.human_readable else str(entry.size)
-        output.tell(f"{moment(entry.last_modified)} {size:>12} {entry.key[len(base) :]}", object_record(entry))
+        output.tell(f"{moment(entry.last_modified)} {size:>12} {entry.key.removeprefix(base)}", object_record(entry))
     return count
 
 
@@ -65,7 +65,7 @@ def _tell_pages(client: Client, path: S3Path, output: Output, options: argparse.
     for page in FileSystem(client).pages(path.bucket, path.key, delimiter):
         for prefix in page.prefixes:
             record = {"type": "prefix", "url": f"s3://{path.bucket}/{prefix}", "key": prefix}
-            output.tell(f"{'':19} {'folder':>12} {prefix[len(base) :]}", record)
+            output.tell(f"{'':19} {'folder':>12} {prefix.removeprefix(base)}", record)
         count += len(page.prefixes) + _tell_objects(page.objects, output, options, base)
     return count
 
@@ -79,12 +79,14 @@ def du(client: Client, output: Output, options: argparse.Namespace) -> None:
     """
     for path in options.paths:
         with output.attempt():
-            sizes = [entry.size for entry in select(client, path, options.raw)]
-            if not sizes and not path.is_root:
+            count = total = 0
+            for entry in select(client, path, options.raw):
+                count, total = count + 1, total + entry.size
+            if not count and not path.is_root:
                 raise nothing(path)
-            size = human_size(sum(sizes)) if options.human_readable else str(sum(sizes))
-            record = {"type": "total", "url": str(path), "size": sum(sizes), "objects": len(sizes)}
-            output.tell(f"{size}\t{len(sizes)} objects\t{path}", record)
+            size = human_size(total) if options.human_readable else str(total)
+            record = {"type": "total", "url": str(path), "size": total, "objects": count}
+            output.tell(f"{size}\t{count} objects\t{path}", record)
 
 
 def cat(client: Client, output: Output, options: argparse.Namespace) -> None:
@@ -166,6 +168,8 @@ def presign(client: Client, output: Output, options: argparse.Namespace) -> None
       s3target presign --put s3://inbox/x    then: curl -T file URL
       s3target presign --version-id ID s3://logs/a.csv
     """
+    if options.put and options.version_id:
+        options.fail_usage("--version-id is of an object that is there; --put writes a new one")
     bucket, key = options.path
     read = GetObject(bucket, key, version_id=options.version_id)
     url = client.presign(PutObject(bucket, key) if options.put else read, options.expires)

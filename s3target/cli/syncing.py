@@ -3,7 +3,7 @@
 What differs: what is not there, has another size, or is older than the source. --size-only: by size alone. --checksum:
 by size and ETag; where an ETag is no checksum of the content (SSE-KMS, some stores' multipart uploads) that copies once
 more than need be. --delete removes what the source has not, and only after all copies went well; never through a
-symbolic link in the folder.
+symbolic link in the folder. A folder that cannot be read is told, and what lies there left alone.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import argparse
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ..client import Client
 from ..errors import ConfigError
 from ..filesystem import FileSystem, S3Path
 from ..protocol.operations.objects import ObjectInfo
 from ..transfer.plan import MIB, part_count
-from ..value import NamedTuple
+from ..value import Any, NamedTuple
 from .copying import is_marker, job_below, lies_in, local_files, sized
 from .output import Output
 from .places import LocalPath, Place, Stdio, excluded
@@ -28,14 +28,20 @@ from .transfers import Job, Transfers
 
 
 class Seen(NamedTuple):
-    """One file or object. size: -1 of a file that cannot be looked at. modified: seconds since 1970. entry: of an
-    object.
+    """One file or object. size: -1 of a file that cannot be looked at. entry: of an object.
+
+    mark: what is compared where sizes are the same: seconds since 1970, or by checksum the ETag, "" of a file.
     """
 
     place: Place
     size: int
-    modified: float
+    mark: Any
     entry: ObjectInfo | None = None
+
+
+_State = tuple[int, Any]
+"""Size and mark."""
+_ABSENT: _State = (-2, None)
 
 
 def sync(client: Client, output: Output, options: argparse.Namespace) -> None:
@@ -49,22 +55,18 @@ def sync(client: Client, output: Output, options: argparse.Namespace) -> None:
     source, destination = options.source, options.destination
     if fault := _fault(options, source, destination):
         options.fail_usage(fault)
-    out = excluded(options.exclude)
-    same = _same_checksum if options.checksum else (lambda *_: True) if options.size_only else _not_older
-    there = {name: seen for name, seen in _look(client, destination) if not out(name)}
+    plan = _Plan(client, output, options)
     if not isinstance(source, S3Path):
         os.scandir(str(source)).close()  # OSError if it is no folder, or not there
-    plan = _Plan(destination, there, same)
-    Transfers(client, output, options).run(
-        plan.jobs((name, seen) for name, seen in _look(client, source) if not out(name))
-    )
+    Transfers(client, output, options).run(plan.jobs())
+    surplus = plan.surplus()
     if options.delete and output.status:
         output.failure(ConfigError("nothing is deleted, since not all could be copied"))
-    elif options.delete and plan.empty and plan.surplus:
+    elif options.delete and plan.empty and surplus:
         gone = f"{source} has nothing, so all of {destination} would go; use rm -r for that"
         output.failure(ConfigError(gone))
     elif options.delete:
-        _delete(client, output, destination, plan.surplus)
+        _delete(client, output, destination, surplus)
 
 
 def _fault(options: argparse.Namespace, source: Place, destination: Place) -> str:
@@ -77,73 +79,95 @@ def _fault(options: argparse.Namespace, source: Place, destination: Place) -> st
     return "give --size-only or --checksum, not both" if options.size_only and options.checksum else ""
 
 
-def _look(client: Client, folder: Place) -> Iterator[tuple[str, Seen]]:
-    """(path below the folder, what is there)."""
-    if isinstance(folder, S3Path):
-        for entry in FileSystem(client).list(folder):
-            name = entry.key[len(folder.below) :]
-            if name and not is_marker(entry):
-                place = S3Path(entry.bucket, entry.key)
-                yield name, Seen(place, entry.size, entry.last_modified.timestamp(), entry)
-    elif os.path.isdir(str(folder)):
-        for name, path in local_files(str(folder)):
-            yield name, _seen(path)
-
-
-def _seen(path: str) -> Seen:
-    try:
-        status = os.stat(path)
-    except OSError:  # it is gone, or a link to nothing: if it is to be copied, that is told
-        return Seen(LocalPath(path), -1, 0.0)
-    return Seen(LocalPath(path), status.st_size, status.st_mtime)
-
-
 class _Plan:
-    """Compares. surplus: what the source has not, once jobs() is through. empty: it has nothing at all."""
+    """Compares. It looks at the destination when it is made, and keeps little of it in memory for each name.
 
-    def __init__(self, destination: Place, there: dict[str, Seen], same: Callable[[Seen, Seen], bool]) -> None:
-        self._destination, self._there, self._same = destination, there, same
-        self.surplus = dict(there)
+    empty: the source has nothing at all, once jobs() is through.
+    """
+
+    def __init__(self, client: Client, output: Output, options: argparse.Namespace) -> None:
+        self._client, self._output, self._options = client, output, options
+        self._excluded = excluded(options.exclude)
+        self._unread: list[str] = []
+        there = self._look(options.destination)
+        self._there: dict[str, _State | None] = {name: (seen.size, seen.mark) for name, seen in there}
         self.empty = True
 
-    def jobs(self, source: Iterator[tuple[str, Seen]]) -> Iterator[Job]:
-        for name, seen in source:
+    def jobs(self) -> Iterator[Job]:
+        """What is to be copied."""
+        for name, seen in self._look(self._options.source):
             self.empty = False
-            self.surplus.pop(name, None)
-            there = self._there.get(name)
-            if there is None or there.size != seen.size or not self._same(seen, there):
-                job = job_below(self._destination, name, seen.place, seen.size, seen.entry)
-                yield job if seen.entry else sized(job)
+            there = self._there.get(name, _ABSENT)
+            if there is None or any(map(name.startswith, self._unread)):
+                continue
+            if there is not _ABSENT:
+                self._there[name] = None  # the source has it
+            fault = None
+            try:
+                if there[0] == seen.size and self._is_same(name, seen, there[1]):
+                    continue
+            except OSError as error:
+                fault = error
+            job = job_below(self._options.destination, name, seen.place, seen.size, seen.entry)
+            yield job._replace(fault=fault) if fault else job if seen.entry else sized(job)
+
+    def surplus(self) -> list[str]:
+        """What the source has not, once jobs() is through."""
+        return [name for name, there in self._there.items() if there is not None]
+
+    def _look(self, folder: Place) -> Iterator[tuple[str, Seen]]:
+        """(path below the folder, what is there)."""
+        if isinstance(folder, S3Path):
+            for entry in FileSystem(self._client).list(folder):
+                name = folder.name_of(entry.key)
+                if name and not is_marker(entry) and not self._excluded(name):
+                    mark = entry.e_tag if self._options.checksum else entry.last_modified.timestamp()
+                    yield name, Seen(S3Path(entry.bucket, entry.key), entry.size, mark, entry)
+        elif os.path.isdir(str(folder)):
+            for name, path in local_files(str(folder), self._excluded, self._cannot_read):
+                yield name, self._seen(path)
+
+    def _seen(self, path: str) -> Seen:
+        try:
+            status = os.stat(path)
+        except OSError:  # it is gone, or a link to nothing: if it is to be copied, that is told
+            return Seen(LocalPath(path), -1, 0.0)
+        return Seen(LocalPath(path), status.st_size, "" if self._options.checksum else status.st_mtime)
+
+    def _cannot_read(self, name: str, error: OSError) -> None:
+        self._unread.append(name)
+        self._output.failure(error)
+
+    def _is_same(self, name: str, source: Seen, mark: Any) -> bool:
+        """Whether what has the same size is the same. OSError if a file cannot be read."""
+        if self._options.size_only:
+            return True
+        if not self._options.checksum:
+            return bool(source.mark <= mark)
+        if isinstance(source.place, LocalPath):
+            return is_etag_of(mark, source.place.path, source.size)
+        if isinstance(self._options.destination, LocalPath):
+            return is_etag_of(source.mark, os.path.join(self._options.destination.path, name), source.size)
+        return bool(mark) and source.mark == mark
 
 
-def _delete(client: Client, output: Output, destination: Place, surplus: dict[str, Seen]) -> None:
+def _delete(client: Client, output: Output, destination: Place, surplus: list[str]) -> None:
     if isinstance(destination, S3Path):
-        keys = (seen.entry.key for seen in surplus.values() if seen.entry)
-        remove(client, output, destination.bucket, keys)
+        remove(client, output, destination.bucket, (destination.below + name for name in surplus))
         return
     home = os.path.realpath(str(destination))
-    for name, seen in surplus.items():
+    for name in surplus:
+        path = os.path.join(str(destination), name)
         folder = os.path.normpath(os.path.join(home, os.path.dirname(name)))
-        if os.path.realpath(os.path.dirname(str(seen.place))) != folder:
+        if os.path.realpath(os.path.dirname(path)) != folder:
             continue
         with output.attempt():
             if not output.dry_run:
-                os.unlink(str(seen.place))
-            tell_removed(output, str(seen.place))
+                os.unlink(path)
+            tell_removed(output, path)
 
 
-# ------------------------------------------------------------------------- whether what has the same size is the same
-
-
-def _not_older(source: Seen, there: Seen) -> bool:
-    return source.modified <= there.modified
-
-
-def _same_checksum(source: Seen, there: Seen) -> bool:
-    if source.entry and there.entry:
-        return bool(source.entry.e_tag) and source.entry.e_tag == there.entry.e_tag
-    entry, file = (source.entry, there) if source.entry else (there.entry, source)
-    return entry is not None and is_etag_of(entry.e_tag, str(file.place), file.size)
+# ---------------------------------------------------------------------------- of what content an ETag is the checksum
 
 
 _USUAL_PARTS = (8, 5, 16, 15, 32, 64, 100, 128, 256, 512, 1024)
@@ -174,7 +198,7 @@ def _digest(path: str, offset: int, length: int) -> hashlib._Hash:
     digest, left = hashlib.md5(usedforsecurity=False), length
     with open(path, "rb") as file:
         file.seek(offset)
-        while left and (piece := file.read(min(left, MIB))):
+        while piece := file.read(min(left, MIB)):
             digest.update(piece)
             left -= len(piece)
     return digest

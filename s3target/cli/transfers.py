@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain, islice
 
@@ -24,7 +24,7 @@ from ..transfer.download import download
 from ..transfer.plan import MIB, Progress, TransferOptions
 from ..transfer.reader import Reader, ReaderOptions
 from ..transfer.upload import upload
-from ..transfer.workers import Stopped, run_all
+from ..transfer.workers import AT_FIRST, WAITING, Stopped, Workers
 from ..transfer.writer import Writer, WriterOptions
 from ..value import BinaryIO, NamedTuple, replace
 from .output import Bar, Output
@@ -71,11 +71,21 @@ class Transfers:
         with self._output.progress(total) as bar:
             attempts = (partial(self._attempt, job, bar, alone) for job in chain(ahead, remaining))
             try:
-                run_all(attempts, 1 if alone else self._options.jobs, self._stop)
+                self._run(attempts, 1 if alone else self._options.jobs)
             except (KeyboardInterrupt, SystemExit):
                 self._stop.set()
                 _wait_for_workers()
                 raise
+
+    def _run(self, attempts: Iterable[Callable[[], None]], threads: int) -> None:
+        if threads == 1:
+            for attempt in attempts:
+                attempt()
+            return
+        # Not run_all(), which keeps something of each: they may be millions.
+        with Workers(threads, WAITING, self._stop, AT_FIRST) as workers:
+            for attempt in attempts:
+                workers.submit(attempt)
 
     def _attempt(self, job: Job, bar: Bar | None, alone: bool) -> None:
         with self._output.attempt(f"{self._verb} {job.source}", unless=self._stop):
@@ -134,7 +144,7 @@ class Transfers:
 def _wait_for_workers() -> None:
     end = time.monotonic() + _LAST_WAIT
     for thread in threading.enumerate():
-        if thread.daemon and thread.name.startswith("s3target-"):
+        if thread.name.startswith("s3target-"):
             thread.join(max(0.0, end - time.monotonic()))
 
 
@@ -163,7 +173,7 @@ def _transfer(client: Client, job: Job, options: TransferOptions, keep: bool) ->
 def _fetch(client: Client, source: S3Path, path: str, options: TransferOptions) -> int:
     if folder := os.path.dirname(path):
         os.makedirs(folder, exist_ok=True)
-    info = download(client, source.bucket, source.key, path, replace(options, extra_args={}))
+    info = download(client, source.bucket, source.key, path, options)
     if info.modified:
         # As aws s3 does: so that sync sees which of the two is the newer one.
         changed = info.last_modified.timestamp()
@@ -180,7 +190,6 @@ def copy_out(
     with Reader(client, path.bucket, path.key, options) as reader:
         while count := reader.readinto(buffer):
             out.write(buffer[:count])
-    out.flush()
 
 
 def _writing(options: TransferOptions, destination: S3Path, keep: bool) -> TransferOptions:

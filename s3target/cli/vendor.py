@@ -33,7 +33,6 @@ if __name__ == "__main__":
     sys.exit(main())
 """
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_SKIPPED = {"__pycache__", MANIFEST}
 
 
 def vendor(output: Output, options: argparse.Namespace) -> None:
@@ -66,8 +65,6 @@ def vendor(output: Output, options: argparse.Namespace) -> None:
 
 def _walk(folder: Any, base: str) -> Iterator[tuple[str, bytes]]:
     for entry in folder.iterdir():
-        if entry.name in _SKIPPED:
-            continue
         if entry.is_dir():
             yield from _walk(entry, f"{base}{entry.name}/")
         elif entry.name.endswith(".py") or entry.name == "py.typed":

@@ -184,11 +184,11 @@ class S3Client(FileSystem):
         ):
             raise InvalidDeleteException(f"Cannot move {source_path} into itself: {destination_path}")
         options = _copy_options(source, **kwargs)
+        self._files.check_apart(source, destination)
         if type(self).copy is not S3Client.copy or type(self).remove is not S3Client.remove:
             self.copy(source_path, destination_path, **kwargs)  # a subclass may have a say in both
             self.remove(source_path)
             return
-        self._files.check_apart(source, destination)
         with changing(self.s3, source):
             if self._copy_file(source, destination, options) is not None:
                 self._files.remove(source)

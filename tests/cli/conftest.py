@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
+import errno
+import os
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -95,3 +99,22 @@ def keys(in_store: Store, bucket: str) -> Callable[[], list[str]]:
         return sorted(unescape(key) for key in re.findall("<Key>(.*?)</Key>", answer.body.decode()))
 
     return list_keys
+
+
+@pytest.fixture
+def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Makes that a file or folder cannot be read, by root neither."""
+
+    def lock_path(path: Path) -> None:
+        def locked(real: Callable[..., Any]) -> Callable[..., Any]:
+            def call(name: Any, *arguments: Any, **named: Any) -> Any:
+                if not isinstance(name, int) and os.path.abspath(name) == str(path):
+                    raise PermissionError(errno.EACCES, "Permission denied", name)
+                return real(name, *arguments, **named)
+
+            return call
+
+        monkeypatch.setattr(os, "scandir", locked(os.scandir))
+        monkeypatch.setattr(builtins, "open", locked(open))
+
+    return lock_path

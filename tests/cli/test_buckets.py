@@ -86,6 +86,18 @@ def test_a_store_that_would_remove_objects_along_with_the_bucket_is_not_asked(
     assert "there are objects in it; --force removes them too" in capsys.readouterr().err
 
 
+def test_force_aborts_uploads_too() -> None:
+    """Whose parts would stay in stores that remove such a bucket, or keep others from removing it."""
+    upload = "<Upload><Key>a</Key><UploadId>1</UploadId><Initiated>2026-11-22T00:00:00Z</Initiated></Upload>"
+    found = reply(200, f"<ListMultipartUploadsResult>{upload}</ListMultipartUploadsResult>".encode())
+    nothing = reply(200, b"<ListBucketResult></ListBucketResult>")
+    transport = Scripted(nothing, nothing, found, reply(204), reply(204))
+    options = Namespace(paths=[S3Path("b", "")], force=True, dry_run=False, json=False, quiet=True)
+    with client_for(transport) as client:
+        rb(client, Output(options), options)
+    assert transport.log[-2:] == ["DELETE /b/a?uploadId=1 204", "DELETE /b 204"]
+
+
 def test_buckets_come_page_by_page(capsys: pytest.CaptureFixture[str]) -> None:
     """By continuation token."""
     transport = Scripted(reply(200, page("ab", token="t+1")), reply(200, page("c")))
@@ -114,6 +126,7 @@ def test_a_list_of_buckets_that_cannot_be(content: bytes) -> None:
     [
         (Endpoint("eu-west-1"), b"<LocationConstraint>eu-west-1</LocationConstraint>"),
         (Endpoint("us-east-1"), None),
+        (Endpoint("aws-global"), None),
         (Endpoint("eu-west-1", url="http://store.test"), None),
     ],
 )

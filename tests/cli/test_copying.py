@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +18,12 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Put, Run
+from s3target.cli.output import Output
+from s3target.cli.places import LocalPath
+from s3target.cli.transfers import Job, Transfers
+from s3target.filesystem import S3Path
+from s3target.transfer.workers import Ticket
+from scripted import Pieces, Scripted, client_for, reply
 from servers.signed import request
 from servers.store import Store
 
@@ -114,7 +122,8 @@ def test_several_sources_go_into_a_folder(run: Run, base: str, put: Put, keys: K
     """Files and objects together, whether the destination ends in a slash or not."""
     write(folder, a="1", b="2")
     assert run("cp", "a", "b", put("x/c", b"3"), f"{base}/all").status == 0
-    assert keys() == ["all/a", "all/b", "all/c", "x/c"]
+    assert run("cp", "a", f"{base}/x/c", f"{base}/two").status == 0
+    assert keys() == ["all/a", "all/b", "all/c", "two/a", "two/c", "x/c"]
 
 
 def test_after_two_dashes_nothing_is_an_option(run: Run, base: str, folder: Path, keys: Keys) -> None:
@@ -132,7 +141,8 @@ def test_stdin_and_stdout(run: Run, base: str, get: Get, monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     assert run("cp", "-", f"{base}/piped").status == 0
     assert get("piped") == content
-    assert run("cp", f"{base}/piped", "-") == (0, content, "")
+    for flags in ([], ["--no-clobber"]):
+        assert run("cp", *flags, f"{base}/piped", "-") == (0, content, "")
 
 
 @moto
@@ -212,14 +222,21 @@ def test_quiet_says_nothing(run: Run, base: str, put: Put, folder: Path) -> None
 
 @both
 def test_no_clobber_leaves_alone_what_is_there(run: Run, base: str, put: Put, get: Get, folder: Path) -> None:
-    """On either side; it is told, and no failure."""
+    """On either side; it is told, and no failure. mv leaves alone the source too. By a condition it is a failure.
+    Without either it is replaced.
+    """
     write(folder, a="new", b="new")
     path = put("a", b"old")
     ran = run("cp", "--no-clobber", "a", "b", f"{base}/")
     assert (ran.status, get("a"), get("b")) == (0, b"old", b"new")
     assert f"cp a {path}: is there already, left alone" in ran.lines
-    assert run("cp", "--no-clobber", path, "a").status == 0
-    assert files_in(folder)["a"] == "new"
+    for argv in (["cp", path, "a"], ["mv", path, "a"], ["mv", "a", path]):
+        assert run(*argv, "--no-clobber").status == 0
+        assert (files_in(folder)["a"], get("a")) == ("new", b"old")
+    assert run("mv", "--set", "IfNoneMatch=*", "a", path).status == 1
+    assert (files_in(folder)["a"], get("a")) == ("new", b"old")
+    assert run("cp", path, "a").status == run("cp", "b", path).status == 0
+    assert (files_in(folder)["a"], get("a")) == ("old", b"new")
 
 
 @both
@@ -283,6 +300,24 @@ def test_what_is_one_object_to_the_store_is_not_moved(
         assert "the same object" in ran.err
     else:
         assert (ran.status, keys()) == (0, ["in/a", "in/b", "in/c"])
+
+
+@both
+def test_what_is_listed_elsewhere_is_not_taken(
+    run: Run, base: str, put: Put, keys: Keys, folder: Path, in_store: Store
+) -> None:
+    """SeaweedFS lists a/b below a//, of which other names would become, or none: cp, mv, and sync --delete fail."""
+    for key in ("in//a", "in//s/b"):
+        put(key)
+    write(folder, a="1", s__b="2")
+    if in_store.name == "moto":
+        assert run("sync", "--delete", folder, f"{base}/in//").status == 0
+        assert keys() == ["in//a", "in//s/b"]
+        return
+    for argv in (["cp", "-r", f"{base}/in//", "down"], ["mv", "-r", f"{base}/in//", f"{base}/other"]):
+        assert f"the store lists 'in/a' below {base}/in//; write the path as the store does" in run(*argv).err
+    assert run("sync", "--delete", folder, f"{base}/in//").status == 1
+    assert (keys(), files_in(folder)) == (["in/a", "in/s/b"], {"a": "1", "s/b": "2"})
 
 
 @moto
@@ -351,13 +386,19 @@ def test_what_is_excluded_stays(run: Run, base: str, keys: Keys, folder: Path) -
 
 
 @moto
-def test_markers_of_folders_are_no_files(run: Run, base: str, put: Put, folder: Path) -> None:
-    """`dir/` and `dir_$folder$` of no size."""
+def test_markers_of_folders_are_no_files(run: Run, base: str, put: Put, keys: Keys, folder: Path) -> None:
+    """`dir/` and `dir_$folder$` of no size. Inside the store they are copied, but for the folder's own."""
+    put("in/", b"")
     put("in/dir/", b"")
     put("in/dir_$folder$", b"")
     put("in/dir/a", b"1")
+    put("in/dir/_SUCCESS", b"")
+    put("in/size_$folder$", b"1")
     assert run("cp", "-r", f"{base}/in", "down").status == 0
-    assert files_in(folder / "down") == {"dir/a": "1"}
+    assert files_in(folder / "down") == {"dir/a": "1", "dir/_SUCCESS": "", "size_$folder$": "1"}
+    run("cp", "-r", f"{base}/in", f"{base}/out")
+    out = ["out/dir/", "out/dir/_SUCCESS", "out/dir/a", "out/dir_$folder$", "out/size_$folder$"]
+    assert [key for key in keys() if key.startswith("out/")] == out
 
 
 @moto
@@ -369,9 +410,24 @@ def test_links_are_followed_but_not_in_circles(run: Run, base: str, keys: Keys, 
     assert run("cp", "-r", "tree", base).status == 0
     assert keys() == ["file", "sub/a"]
     (folder / "tree" / "broken").symlink_to("nowhere")
+    (folder / "tree" / "loop").symlink_to("loop")
     ran = run("cp", "-r", "tree", base)
-    assert ran.status == 3
+    assert (ran.status, len(ran.lines)) == (3, 2)
     assert "broken: No such file or directory" in ran.err
+    assert "loop: Too many levels" in ran.err
+
+
+@moto
+def test_a_folder_that_cannot_be_read_is_told(
+    run: Run, base: str, keys: Keys, folder: Path, lock: Callable[[Path], None]
+) -> None:
+    """The others are copied, as by coreutils; status 3, or 1 if there are no others."""
+    write(folder, tree__a="1", tree__sub__b="2", tree__z__c="3")
+    lock(folder / "tree" / "sub")
+    ran = run("cp", "-r", "tree", base)
+    assert (ran.status, ran.err, keys()) == (3, "s3target: tree/sub: Permission denied\n", ["a", "z/c"])
+    assert run("cp", "-r", "--exclude", "sub/*", "tree", base).status == 0
+    assert run("cp", "-r", "tree/sub", base).status == 1
 
 
 @moto
@@ -380,6 +436,31 @@ def test_a_missing_bucket_ends_it(run: Run, in_store: Store, folder: Path) -> No
     ran = run("cp", "-r", "s3://no-such-bucket-0815/x", "down")
     assert (ran.status, ran.err.count("\n")) == (1, 1)
     assert "NoSuchBucket" in ran.err
+
+
+def test_what_is_set_goes_with_a_download_too(tmp_path: Path) -> None:
+    """As far as it is the business of one: who pays, whose key it is; nothing of new objects."""
+    how = Namespace(json=False, quiet=True, jobs=1, set=[("RequestPayer", "requester"), ("StorageClass", "GLACIER")])
+    answer = reply(200, stream=Pieces(b"1"), content_length="1", etag='"e"')
+    transport = Scripted(answer)
+    with client_for(transport) as client:
+        Transfers(client, Output(how), how).run([Job(S3Path("b", "k"), LocalPath(f"{tmp_path}/k"))])
+    (sent,) = transport.requests
+    assert (sent.headers["x-amz-request-payer"], "x-amz-storage-class" in sent.headers) == ("requester", False)
+    assert files_in(tmp_path) == {"k": "1"}
+
+
+def test_nothing_is_kept_of_what_is_done() -> None:
+    """There may be millions of jobs; some thousand are made before the first one runs."""
+
+    def jobs() -> Iterator[Job]:
+        yield from (Job(LocalPath(f"{number}"), S3Path("b", f"{number}"), number) for number in range(10_300))
+        assert sum(type(each) is Ticket for each in gc.get_objects()) < 40
+
+    how = Namespace(json=False, quiet=True, dry_run=True, jobs=8, set=[])
+    with client_for(Scripted()) as client:
+        Transfers(client, output := Output(how), how).run(jobs())
+    assert output.status == 0
 
 
 @moto

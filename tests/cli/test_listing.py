@@ -99,6 +99,13 @@ def test_du_adds_up(run: Run, tree: str) -> None:
     assert "there is nothing" in ran.err
 
 
+def test_the_marker_of_a_folder_counts_once(run: Run, base: str, put: Put) -> None:
+    """It is the key that is named, and it lies below."""
+    put("dir/", b"")
+    put("dir/a", b"123")
+    assert run("du", f"{base}/dir/").lines == [f"3\t2 objects\t{base}/dir/"]
+
+
 def test_sizes_as_people_read_them(run: Run, base: str, put: Put) -> None:
     """-H."""
     put("big", b"x" * 1536)

@@ -14,7 +14,7 @@ import pytest
 
 from cli.conftest import Run
 from s3target import __version__
-from s3target.cli import COMMANDS, split
+from s3target.cli import COMMANDS, _ending_well, split
 from server.scripted_socket import Peer, ScriptedServer
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +58,15 @@ def test_the_version_is_told(run: Run) -> None:
         (["mv", "-r", "s3://b/a", "s3://b/a"], "lies in"),
         (["sync", "s3://b", "s3://b/a"], "lie in one another"),
         (["sync", "-", "s3://b/a"], "sync is for folders"),
+        (["sync", "s3://b/a", "-"], "sync is for folders"),
+        (["sync", "s3://b/a", "s3://b"], "lie in one another"),
+        (["sync", "a", "b"], "neither a nor b is an s3:// path"),
+        (["sync", "--size-only", "--checksum", "a", "s3://b"], "give --size-only or --checksum, not both"),
+        (["mv", "-", "s3://b/k"], "stdin goes to one object"),
+        (["mv", "s3://b/k", "-"], "only one object goes to stdout"),
+        (["cp", "-", "a", "s3://b/d"], "stdin goes to one object"),
+        (["cp", "-", "s3://b"], "stdin goes to one object"),
+        (["presign", "--put", "--version-id", "v1", "s3://b/k"], "--put writes a new one"),
         (["rm", "s3://b/dir/"], "is a folder; give -r"),
         (["rm", "s3://b"], "is a folder; give -r"),
         (["mb", "s3://b/key"], "is more than a bucket; write s3://b"),
@@ -71,6 +80,7 @@ def test_the_version_is_told(run: Run) -> None:
         (["--region", "x", "luigi", "Task"], "luigi takes no --region"),
         (["--region", "x", "demo"], "unrecognized arguments: --region x"),
         (["demo", "--quiet"], "unrecognized arguments: --quiet"),
+        (["vendor", "dir", "--zipapp", "x.pyz"], "name either a folder or --zipapp FILE"),
         (["vendor"], "name either a folder or --zipapp FILE"),
         (["vendor", "--name", "not-a-name", "dir"], "is no name of a Python package"),
     ],
@@ -231,3 +241,24 @@ def test_debug_tells_what_is_tried_and_no_secret() -> None:
     assert "s3target.client: ListObjectsV2: cannot connect to 127.0.0.1:9" in done.stderr
     assert "Traceback" in done.stderr
     assert "very-secret" not in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals here")
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """As under nohup; the others end it, and are as before afterwards."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with _ending_well():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_name_that_the_terminal_cannot_show(tmp_path: Path) -> None:
+    """Is shown by escapes."""
+    (tmp_path / "\u00fc").touch()
+    argv = ("-m", "s3target", "cp", "--dry-run", str(tmp_path / "\u00fc"), "s3://b/")
+    done = python(*argv, **{**KEYS, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert (done.returncode, done.stdout) == (0, f"(dry run) cp {tmp_path}/\\xfc s3://b/\\xfc\n")

@@ -38,6 +38,7 @@ def test_the_status_tells_whether_some_went_well(done: int, failed: int, status:
     ("error", "text"),
     [
         (FileNotFoundError(2, "No such file or directory", "x"), "x: No such file or directory"),
+        (IsADirectoryError(21, "Is a directory", ".x.part", None, "x"), "x: Is a directory"),
         (OSError(28, "No space left on device"), "No space left on device"),
         (FileNotFoundError("there is nothing"), "there is nothing"),
         (ConfigError("so not"), "so not"),

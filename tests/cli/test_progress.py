@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 import sys
+from argparse import Namespace
 
 import pytest
 
-from s3target.cli.output import Bar, Output
+from s3target.cli.output import Bar, Output, columns
 
 
 class Clock:
@@ -36,7 +37,9 @@ def test_the_only_object_tells_the_total() -> None:
     """Of which no listing has told the size."""
     bar, clock, _ = bar_of(None)
     clock.now += 2
-    bar.counter(alone=True)(1 << 20, 4 << 20)
+    report = bar.counter(alone=True)
+    report(0, 4 << 20)
+    report(1 << 20, None)
     assert bar.line().startswith(" 25% [######")
 
 
@@ -49,13 +52,13 @@ def test_without_a_total_there_is_no_time_left() -> None:
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:
-    """A slow beginning is forgotten."""
+    """A slow beginning is forgotten; one second is not all."""
     bar, clock, _ = bar_of(None)
     clock.now += 100
     bar.add(1024)
-    for _ in range(20):
+    for second in range(20):
         clock.now += 1
-        bar.add(1 << 20)
+        bar.add(second % 2 << 21)
     assert bar.line().endswith(", 1.0 MiB/s")
 
 
@@ -104,22 +107,38 @@ def test_bytes_that_are_sent_again_count_once() -> None:
     assert "50 B of 100 B" in bar.line()
 
 
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no terminals here")
-def test_there_is_a_bar_on_a_terminal_alone() -> None:
-    """Output.progress: of a pipe there is none, nor if quiet."""
-    from argparse import Namespace
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
-    master, slave = os.openpty()
-    before = sys.stderr
-    try:
-        with open(slave, "w", encoding="utf-8") as sys.stderr:
-            with Output(Namespace(json=False, quiet=False)).progress(10) as bar:
-                assert bar is not None
-            with Output(Namespace(json=False, quiet=True)).progress(10) as bar:
-                assert bar is None
-        sys.stderr = io.StringIO()
-        with Output(Namespace(json=False, quiet=False)).progress(10) as bar:
-            assert bar is None
-    finally:
-        sys.stderr = before
-        os.close(master)
+
+@pytest.mark.parametrize(
+    ("stream", "quiet", "drawn"), [(Terminal(), False, True), (Terminal(), True, False), (io.StringIO(), False, False)]
+)
+def test_a_bar_is_drawn_where_somebody_sees_it(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, quiet: bool, drawn: bool
+) -> None:
+    """And is gone afterwards."""
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Output(Namespace(json=False, quiet=quiet)).progress(10) as bar:
+        assert (bar is not None) is drawn
+        if bar:
+            bar.add(5)
+    assert stream.getvalue().endswith(" \r") is drawn
+    assert bool(stream.getvalue()) is drawn
+
+
+@pytest.mark.parametrize(("told", "taken"), [(120, 120), (0, 80)])
+def test_how_wide_the_terminal_is(monkeypatch: pytest.MonkeyPatch, told: int, taken: int) -> None:
+    """Some say 0."""
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((told, 30)))
+    with open(os.devnull, "w") as stream:
+        assert columns(stream) == taken
+    with pytest.raises(ValueError, match="closed"):
+        stream.fileno()
+    assert columns(stream) == 80
+
+
+def test_what_is_no_terminal_has_80_columns() -> None:
+    with open(os.devnull, "w") as stream:
+        assert columns(stream) == 80

@@ -11,9 +11,10 @@ import pytest
 from cli.conftest import Put, Run
 from connected import client_of
 from s3target.cli.output import Output
-from s3target.cli.removing import remove
+from s3target.cli.removing import remove, rm
 from s3target.errors import ServiceError
-from s3target.filesystem import FileSystem
+from s3target.filesystem import FileSystem, S3Path
+from s3target.protocol.messages import Response
 from scripted import Scripted, client_for, error_reply, reply
 from servers.store import Store
 
@@ -71,9 +72,13 @@ def test_nothing_to_remove_is_a_failure(run: Run, tree: str) -> None:
 
 
 def test_the_marker_of_a_folder_goes_with_it(run: Run, base: str, put: Put, keys: Keys) -> None:
-    """Hadoop's."""
+    """Hadoop's. With a key of that name it does not."""
+    path = put("only_$folder$")
+    assert run("rm", "-r", f"{base}/only/").lines == [f"rm {path}"]
     put("dir_$folder$")
     put("dir/a")
+    assert run("rm", f"{base}/dir").status == 0
+    assert keys() == ["dir/a", "dir_$folder$"]
     assert run("rm", "-r", f"{base}/dir").status == 0
     assert keys() == []
 
@@ -100,3 +105,28 @@ def test_what_the_store_keeps_is_named(store: Store, capsys: pytest.CaptureFixtu
     with client_for(Scripted(error_reply(403, "AccessDenied"))) as client:
         assert remove(client, output, "bucket", iter(["a", "b"])) == 2
     assert (output.status, capsys.readouterr().err.count('"code": "AccessDenied"')) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("left", "status"), [(["d/e/"], 0), ([], 0), (None, 3)], ids=["a folder", "nothing", "who knows"]
+)
+def test_folders_that_a_batch_of_removals_leaves(store: Store, left: list[str] | None, status: int) -> None:
+    """As on JuiceFS, are removed too; it is told if they cannot be seen."""
+    absent, gone = error_reply(404, "NoSuchKey"), reply(204)
+    after = [error_reply(403, "AccessDenied")] if left is None else [listing(*left)] * (2 if left else 1) + [gone]
+    transport = Scripted(absent, absent, listing("d/a", "d/b"), reply(200, b"<DeleteResult/>"), *after)
+    options = Namespace(paths=[S3Path("b", "d")], recursive=True, exclude=[], raw=False, json=False, quiet=True)
+    with client_for(transport) as client:
+        rm(client, output := Output(options), options)
+    assert output.status == status
+    assert (transport.log[-1] == "DELETE /b/d/e/ 204") is bool(left)
+
+
+def listing(*keys: str) -> Response:
+    """Folders have no ETag."""
+    entries = (
+        f"<Contents><Key>{key}</Key><LastModified>2026-11-25T02:56:13.866Z</LastModified>"
+        f"<ETag>{'' if key.endswith('/') else 'e'}</ETag><Size>0</Size></Contents>"
+        for key in keys
+    )
+    return reply(200, f"<ListBucketResult>{''.join(entries)}</ListBucketResult>".encode())

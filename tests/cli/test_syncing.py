@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+import tracemalloc
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import Put, Run
+from s3target.cli.output import Output
+from s3target.cli.syncing import _Plan, sync
+from s3target.filesystem import S3Path
+from s3target.protocol.messages import Response
+from scripted import Scripted, client_for, reply
 from server.scripted_socket import ScriptedServer, answers_and_closes
 
 Get = Callable[[str], "bytes | None"]
@@ -91,7 +98,7 @@ def test_size_only(run: Run, base: str, put: Put, tree: Path) -> None:
 
 @both
 def test_checksum_sees_what_size_and_time_do_not(run: Run, base: str, put: Put, get: Get, tree: Path) -> None:
-    """By the ETag, also of an upload in parts; nothing is copied for its time alone."""
+    """By the ETag, also of an upload in parts, on either side or both; nothing is copied for its time alone."""
     put("x/a", b"A")
     put("x/sub/b", b"sub/b")
     touch(tree / "sub" / "b", 3600)
@@ -101,6 +108,11 @@ def test_checksum_sees_what_size_and_time_do_not(run: Run, base: str, put: Put, 
     touch(tree / "large", 3600)
     assert run("sync", "--checksum", "tree", f"{base}/x").lines == []
     assert run("sync", "--checksum", f"{base}/x", "tree").lines == []
+    put("y/a", b"a")
+    put("y/sub/b", b"SUB/B")
+    assert copied(run("sync", "--checksum", "--exclude", "large", f"{base}/x", f"{base}/y").lines) == [
+        f"{base}/x/sub/b"
+    ]
 
 
 @both
@@ -116,6 +128,18 @@ def test_delete_removes_what_the_source_has_not(run: Run, base: str, put: Put, k
     (tree / "surplus").write_text("1")
     assert run("sync", "--delete", f"{base}/x", "tree").lines[-1] == "rm tree/surplus"
     assert not (tree / "surplus").exists()
+
+
+@moto
+def test_markers_of_folders_are_no_files(run: Run, base: str, put: Put, keys: Keys, tree: Path) -> None:
+    """Neither copied nor deleted."""
+    for key in ("x/", "x/sub/", "x/sub_$folder$"):
+        put(key, b"")
+    put("x/a", b"a")
+    put("x/sub/b", b"sub/b")
+    assert run("sync", "--delete", "--size-only", f"{base}/x", "tree") == (0, b"", "")
+    assert run("sync", "--delete", "tree", f"{base}/x") == (0, b"", "")
+    assert keys() == ["x/", "x/a", "x/sub/", "x/sub/b", "x/sub_$folder$"]
 
 
 @moto
@@ -142,6 +166,76 @@ def test_a_file_that_cannot_be_looked_at_is_told(run: Run, base: str, put: Put, 
     put("y/gone", b"here")
     assert run("sync", f"{base}/y", "tree").status == 0
     assert (tree / "gone").read_text() == "here"
+
+
+@moto
+def test_a_folder_that_cannot_be_read_is_told(
+    run: Run, base: str, put: Put, keys: Keys, tree: Path, lock: Callable[[Path], None]
+) -> None:
+    """At either side the others are copied, and nothing is deleted; if it is excluded, all goes as ever."""
+    lock(tree / "sub")
+    put("x/old")
+    ran = run("sync", "--delete", "tree", f"{base}/x")
+    assert (ran.status, copied(ran.lines), keys()) == (3, ["tree/a"], ["x/a", "x/old"])
+    assert ran.err.splitlines() == [
+        "s3target: tree/sub: Permission denied",
+        "s3target: nothing is deleted, since not all could be copied",
+    ]
+    put("x/sub/b", b"other")
+    ran = run("sync", "--delete", f"{base}/x", "tree")
+    assert (ran.status, copied(ran.lines)) == (3, [f"{base}/x/a", f"{base}/x/old"])
+    assert ((tree / "sub" / "b").read_text(), ran.err.count("\n")) == ("sub/b", 2)
+    put("x/more")
+    assert run("sync", "--delete", "--exclude", "sub/*", "tree", f"{base}/x") == (0, f"rm {base}/x/more\n".encode(), "")
+
+
+@moto
+def test_a_file_that_cannot_be_compared_is_told(
+    run: Run, base: str, put: Put, tree: Path, lock: Callable[[Path], None]
+) -> None:
+    """The others are copied."""
+    put("x/a", b"A")
+    put("x/sub/b", b"SUB/B")
+    lock(tree / "a")
+    ran = run("sync", "--checksum", f"{base}/x", "tree")
+    assert (ran.status, copied(ran.lines)) == (3, [f"{base}/x/sub/b"])
+    assert ran.err == f"s3target: cp {base}/x/a: tree/a: Permission denied\n"
+
+
+def listing(*keys: str, year: int = 2026) -> Response:
+    entries = (
+        f"<Contents><Key>{key}</Key><LastModified>{year}-11-25T02:56:13.866Z</LastModified><ETag>&quot;{'0' * 32}&quot;"
+        "</ETag><Size>1</Size><StorageClass>STANDARD</StorageClass></Contents>"
+        for key in keys
+    )
+    return reply(200, f"<ListBucketResult>{''.join(entries)}</ListBucketResult>".encode())
+
+
+def options() -> Namespace:
+    how = {"json": False, "quiet": False, "checksum": False, "size_only": False, "delete": True, "exclude": []}
+    return Namespace(**how, source=S3Path("b", "x"), destination=S3Path("b", "y"), set=[], jobs=1)
+
+
+def test_what_is_listed_twice_is_compared_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A second time nothing at the destination is left to compare with; that is not missing, nor too much."""
+    transport = Scripted(listing("y/a", "y/b", "y/a", year=2027), listing("x/a", "x/b", "x/a"))
+    with client_for(transport) as client:
+        sync(client, Output(options()), options())
+    assert (capsys.readouterr(), transport.script) == (("", ""), [])
+
+
+def test_little_is_kept_of_a_name() -> None:
+    """Twice the name's own size, or thrice: a destination may have millions."""
+    names = [f"2026/11/part-{number:012}.csv.gz" for number in range(2000)]
+    transport = Scripted(listing(*(f"y/{name}" for name in names)))
+    with client_for(transport) as client:
+        tracemalloc.start()
+        try:
+            plan = _Plan(client, Output(options()), options())
+            assert tracemalloc.get_traced_memory()[0] / len(names) < 300
+        finally:
+            tracemalloc.stop()
+    assert plan.surplus() == names
 
 
 @moto

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 import time
+from argparse import Namespace
 from collections.abc import Callable
 
 import pytest
 
 from cli.conftest import Run
-from s3target.cli.removing import pending
+from s3target.cli.output import Output
+from s3target.cli.removing import pending, uploads
 from s3target.filesystem import S3Path
-from scripted import NOW, Scripted, client_for, reply
+from scripted import NOW, Scripted, client_for, error_reply, reply
 from servers.signed import request
 from servers.store import Store
 
@@ -92,3 +94,22 @@ def test_all_pages_are_read_and_the_young_left_out() -> None:
         "GET /bucket?encoding-type=url&prefix=p&uploads= 200",
         "GET /bucket?encoding-type=url&key-marker=b&prefix=p&upload-id-marker=id-b&uploads= 200",
     ]
+
+
+@pytest.mark.parametrize(("action", "begins"), [("abort", "GET GET DELETE"), ("ls", "GET GET")])
+def test_all_are_listed_before_one_is_aborted(action: str, begins: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without one of them the mark of the next page may lead nowhere. What was aborted by others is no failure;
+    without an age what was begun in the future, by the store's clock, is meant too."""
+    pages = reply(200, page("ab", marker="b")), reply(200, page("cd").replace(b"2026", b"2999"))
+    transport = Scripted(*pages, reply(204), error_reply(404, "NoSuchUpload"), reply(204), reply(204))
+    options = Namespace(action=action, path=S3Path("b", ""), older_than=0, dry_run=False, json=False, quiet=False)
+    with client_for(transport) as client:
+        uploads(client, output := Output(options), options)
+    assert " ".join(line.split()[0] for line in transport.log).startswith(begins)
+    assert (output.status, capsys.readouterr().out.count("\n")) == (0, 4)
+
+
+def test_a_store_may_say_so_that_there_is_none() -> None:
+    """As rclone does."""
+    with client_for(Scripted(error_reply(404, "NoSuchUpload"))) as client:
+        assert list(pending(client, S3Path("bucket", ""))) == []

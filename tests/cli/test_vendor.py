@@ -49,7 +49,9 @@ def test_a_copy_is_complete_and_proves_it(run: Run, tmp_path: Path) -> None:
     assert told["sha256"] == hashlib.sha256((copy / MANIFEST).read_bytes()).hexdigest()
     if shutil.which("sha256sum"):
         subprocess.run(["sha256sum", "--strict", "-c", MANIFEST], cwd=copy, check=True, capture_output=True)
-    assert run("vendor", "--check", copy).status == 0
+    (line,) = run("vendor", "--check", copy).lines
+    assert line == f"{copy}: all {len(own_files())} files are as they were copied"
+    assert files_of(copy) == own_files() | {MANIFEST}
 
 
 def test_a_changed_copy_is_found_out(run: Run, tmp_path: Path) -> None:
@@ -124,6 +126,7 @@ def test_a_single_file_works_where_nothing_is_installed(
     told = json.loads(run("vendor", "--json", "--zipapp", pyz).out)
     assert told["sha256"] == hashlib.sha256(pyz.read_bytes()).hexdigest()
     assert os.access(pyz, os.X_OK)
+    assert pyz.read_bytes().startswith(b"#!/usr/bin/env python3\n")
     (tmp_path / "file").write_text("up")
     assert bare_python(str(pyz), "--version", folder=tmp_path).stdout == f"s3target {__version__}\n"
     done = bare_python(str(pyz), "cp", "file", f"{base}/", folder=tmp_path, store=in_store)

@@ -16,9 +16,9 @@ NEARBY = 0.0003
 """Seconds within which an answer is prompt, and which are spent on looking for one at most."""
 _TRUST = 8
 """Prompt answers in a row, all to one thread, before it is worth it."""
-_CROWDED = 0.00002
+_CROWDED = 0.00005
 """Seconds that it takes to yield the processor if another process waits for it."""
-_RESPECT = -64
+_RESPECT = -32
 """So many requests are answered without it then."""
 
 _yield_processor: Callable[[], object] = getattr(os, "sched_yield", lambda: None)
@@ -42,7 +42,7 @@ class Lookout:
             then, now = now, perf_counter()
             if now - began > NEARBY:
                 self._prompt = 0
-            elif now - then > _CROWDED:
+            elif now - then > _CROWDED and is_quiet():  # it did not go to whoever answers
                 self._prompt = _RESPECT
         return began
 

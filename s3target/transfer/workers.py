@@ -3,8 +3,9 @@
 Contract: at most `threads` jobs run at once and at most `waiting` more are held, so whoever makes jobs one by one holds
 memory for no more than that. The first job that fails stops the pool: jobs that wait are dropped, running ones are
 waited for, and the FIRST error is the one raised. Leaving by KeyboardInterrupt (or SystemExit) waits for running jobs
-no longer than GRACE. Long jobs look at `stop` between pieces and return early when it is set. No thread outlives the
-pool, except one that is still in its job after an interrupt; as a daemon it keeps no interpreter alive.
+no longer than GRACE. Long jobs look at `stop` between pieces and return early when it is set. A pool made by a job of
+another one stops with that. No thread outlives the pool, except one that is still in its job after an interrupt; as a
+daemon it keeps no interpreter alive.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ GRACE = 0.3
 """Seconds that an interrupt waits for running jobs: Ctrl-C is to be over within one, requests to clean up included."""
 _SLICE = 0.25
 # On Windows a thread that waits for a lock does not see Ctrl-C, so the caller's waits are cut into slices.
+
+_job_of = threading.local()
+"""stop: of the pool whose job this thread runs."""
 
 T = TypeVar("T")
 
@@ -76,6 +80,7 @@ class Workers:
         self, threads: int, waiting: int = 0, stop: threading.Event | None = None, at_first: int | None = None
     ) -> None:
         self.stop = stop or threading.Event()
+        self._outer: threading.Event = getattr(_job_of, "stop", self.stop)
         self._threads = threads
         self._used = min(threads, at_first or threads)
         self._looked_at = _clocks()
@@ -129,12 +134,9 @@ class Workers:
         try:
             if error is None:
                 self.drain()
-            self.close(None if error is None or isinstance(error, Exception) else GRACE)
-        except Exception:
-            self.close()
-            raise
-        except BaseException:
-            self.close(GRACE)
+            self.close(None if error is None or _is_failure(error) else GRACE)
+        except BaseException as caught:
+            self.close(None if _is_failure(caught) else GRACE)
             raise
 
     def _wait_and_grow(self, condition: Callable[[], bool]) -> None:
@@ -166,7 +168,7 @@ class Workers:
             self._awaited = condition
             try:
                 while self._error is None and not condition():
-                    if self.stop.is_set():
+                    if self.stop.is_set() or self._outer.is_set():
                         raise Stopped("the transfer was stopped")
                     if not self._done.wait(patience or _SLICE) and patience is not None:
                         return False
@@ -196,6 +198,7 @@ class Workers:
                 raise
 
     def _run(self) -> None:
+        _job_of.stop = self.stop
         while (ticket := self._next()) is not None:
             error = None
             try:
@@ -225,6 +228,11 @@ class Workers:
         self.stop.set()
         self._held -= len(self._queue)
         self._queue.clear()
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Not an interrupt, of this pool or of the one around it."""
+    return isinstance(error, Exception) and not isinstance(error, Stopped)
 
 
 def _clocks() -> tuple[float, float]:

@@ -302,6 +302,33 @@ def test_ctrl_c_is_over_within_a_second() -> None:
                 thread.join(10)
 
 
+def test_a_pool_inside_a_job_stops_with_the_one_around_it() -> None:
+    """Though its own job does not look at `stop`: what is around that is cleaned up before the second is over."""
+    release, inside, cleaned = threading.Event(), threading.Event(), threading.Event()
+
+    def stuck() -> None:
+        inside.set()
+        release.wait(20)
+
+    def nested() -> None:
+        try:
+            run_all([stuck, stuck], 2)
+        finally:
+            cleaned.set()
+
+    try:
+        with pytest.raises(KeyboardInterrupt), Workers(2) as pool:
+            pool.submit(nested)
+            assert inside.wait(10)
+            raise KeyboardInterrupt
+        assert cleaned.wait(GRACE + 0.5)
+    finally:
+        release.set()
+        for thread in threading.enumerate():
+            if thread.name in ours():
+                thread.join(10)
+
+
 @pytest.mark.parametrize("error", [None, ValueError("first")])
 def test_ctrl_c_while_the_block_is_left_is_obeyed(error: Exception | None) -> None:
     """With an error or without one: it is raised, and running jobs are not waited for."""

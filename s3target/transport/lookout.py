@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from threading import get_ident
-from time import perf_counter
+from time import perf_counter, sleep
 
 NEARBY = 0.0003
 """Seconds within which an answer is prompt, and which are spent on looking for one at most."""
@@ -21,7 +22,7 @@ _CROWDED = 0.00005
 _RESPECT = -32
 """So many requests are answered without it then."""
 
-_yield_processor: Callable[[], object] = getattr(os, "sched_yield", lambda: None)
+_yield_processor: Callable[[], object] = getattr(os, "sched_yield", partial(sleep, 0))
 
 
 class Lookout:

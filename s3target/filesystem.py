@@ -204,8 +204,11 @@ class FileSystem:
         """
         if source.bucket != destination.bucket or _segments(source) != _segments(destination):
             return
-        listed = self.client.call(ListObjectsV2(source.bucket, source.below, max_keys=2)).objects.keys  # one a marker
-        for name in ("", *map(source.name_of, listed)):
+        names = [""]
+        if source.key.endswith("/") or not self.info(source):
+            page = self.client.call(ListObjectsV2(source.bucket, source.below, max_keys=2))  # one may be a marker
+            names += map(source.name_of, page.objects.keys)
+        for name in names:
             pair = [S3Path(path.bucket, path.below + name if name else path.key) for path in (source, destination)]
             states = [(info.e_tag, info.size, info.last_modified) for info in map(self.info, pair) if info]
             if len(states) == 2 and states[0] == states[1]:
@@ -310,7 +313,7 @@ class FileSystem:
         copied. After a failure of the copy nothing is removed. options.progress: of the copy. ConfigError if both are
         one directory to the store.
         """
-        self.check_apart(source, destination)
+        self.check_apart(S3Path(source.bucket, source.below), destination)
         seen: list[str] = []
         markers = (source.below, f"{source.below}/")
         with closing(self.list(source)) as listed:

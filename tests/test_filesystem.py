@@ -90,9 +90,10 @@ def test_what_is_listed_elsewhere_is_not_moved(options: TransferOptions) -> None
     ids=lambda other: "".join(other) or "nothing",
 )
 def test_two_keys_are_one_object_if_nothing_differs(other: dict[str, str]) -> None:
-    """Of what a HEAD tells. Keys whose segments differ are two, unasked."""
+    """Of what a HEAD tells; nothing is listed, as MinIO refuses to below such keys. Keys whose segments differ are two,
+    unasked."""
     same = {"content_length": "1", "etag": '"same"', "last_modified": "Wed, 25 Nov 2026 02:56:13 GMT"}
-    transport = Scripted(listing(), reply(200, **same), reply(200, **{**same, **other}))
+    transport = Scripted(reply(200, **same), reply(200, **same), reply(200, **{**same, **other}))
     files = FileSystem(client_for(transport))
     with nullcontext() if other else pytest.raises(ConfigError, match="seem to be the same object"):
         files.check_apart(S3Path("b", "d//x"), S3Path("b", "d/x"))

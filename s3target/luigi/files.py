@@ -22,7 +22,7 @@ from ..filesystem import parse_path
 from ..transfer.ahead import HashAhead
 from ..transfer.once import insist
 from ..transfer.plan import DEFAULT_PART, TransferOptions
-from ..transfer.writer import Writer, WriterOptions
+from ..transfer.writer import KEPT_FROM, Writer, WriterOptions
 from .options import check_write_options, for_reading
 from .pipes import Pipe, drain, fill
 from .screens import progress_of
@@ -254,14 +254,21 @@ class StreamedS3File(io.RawIOBase):
         self._committing = partial(writing, s3_client.s3, place)
         self._writer = _PipedWriter(s3_client.s3, place.bucket, place.key, options)
         self._buffer = io.BufferedWriter(self._writer, _BUFFER_SIZE)
-        # As they are: lines are written at C speed.
-        self.write = self._buffer.write  # type: ignore[method-assign]
+        self._gather = self._buffer.write
+        # As they are: Python in between would cost more than what they do.
         self.flush = self._buffer.flush  # type: ignore[method-assign]
         self.tell = self._buffer.tell  # type: ignore[method-assign]
         self.closed = False
 
     def writable(self) -> bool:
         return True
+
+    def write(self, piece: ReadableBuffer, /) -> int:
+        """Take all of piece; its length in bytes. Large `bytes` are not copied."""
+        if isinstance(piece, (bytes, memoryview)) and len(piece) >= KEPT_FROM and self._writer.pipe is None:
+            self.flush()
+            return self._writer.write(piece)
+        return self._gather(piece)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         raise io.UnsupportedOperation(f'{self.path} goes up as it is written; to seek in it, use upload="at_close"')

@@ -52,8 +52,9 @@ ALGORITHMS: dict[str, Callable[[], Digest]] = {
 def digest_body(body: Body, *digests: Digest) -> None:
     """Feed the whole body to all digests in one pass. Truncated if it is shorter than it says."""
     if isinstance(body, BytesBody):
-        for digest in digests:
-            digest.update(body.content)
+        for piece in body.pieces:
+            for digest in digests:
+                digest.update(piece)
         return
     buffer = memoryview(bytearray(min(_PIECE, body.length)))
     left = body.length

@@ -45,21 +45,24 @@ class Body:
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
 class BytesBody(Body):
-    """A body in memory. `view` hands out a memoryview without a copy."""
+    """A body in memory: pieces, none of them copied, that make it up one after the other."""
 
-    content: bytes | memoryview = b""
-
-    @property
-    def length(self) -> int:  # type: ignore[override]
-        return len(self.content)
+    def __init__(self, *pieces: bytes | memoryview) -> None:
+        self.pieces = pieces
+        self.length = sum(map(len, pieces))
 
     def open(self) -> BinaryIO:
-        return io.BytesIO(self.content)
+        return io.BytesIO(b"".join(self.pieces))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BytesBody) and self.pieces == other.pieces
+
+    def __hash__(self) -> int:
+        return hash(self.pieces)
 
     def __repr__(self) -> str:
-        return f"BytesBody({len(self.content)} bytes)"
+        return f"BytesBody({self.length} bytes)"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ exception in the `with` block, abort(), a failed write, a dropped reference, the
 that is killed leaves parts behind. What is shorter than one part is one PutObject. One thread at a time.
 
 Parts and memory: without knowing how long the object will be, 10,000 parts of 8 MiB end at 78 GiB. So parts 1 to 1,000
-have part_size, and from there on they grow by 8 MiB every 60 parts. In memory are at most (threads + 1) parts:
+have part_size, and from there on they grow by 8 MiB every 60 parts. In memory are at most (threads + 1) parts, and as
+many times KEPT_TO where they share pieces:
 
     written so far        7.8 GiB    78 GiB    500 GiB    1 TiB    5 TiB
     size of the part        8 MiB   136 MiB    368 MiB  528 MiB  1.2 GiB
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 _log = getLogger("s3target.transfer")
 _STEADY_PARTS = 1000
 _PARTS_PER_STEP = 60
+KEPT_FROM, KEPT_TO = 64 << 10, 1 << 20
+"""Bytes of what is sent as it was given: below, there would be many to send; above, a part's end may hold much more."""
 _CHECKSUM_SETTINGS = ("ChecksumAlgorithm", "ChecksumType")
 
 
@@ -85,34 +88,52 @@ def part_size_at(number: int, options: WriterOptions) -> int:
 
 
 class PartBuffer:
-    """Memory for one part after another. It grows while it is filled first, so that a short object takes little."""
+    """The content of one part after another: large `bytes` as they were given, copies of all else.
 
-    __slots__ = ("_content", "length", "size")
+    Memory for copies grows while it is filled first, so that a short object takes little.
+    """
+
+    __slots__ = ("_copied", "_own", "_pieces", "length", "size")
 
     def __init__(self, size: int) -> None:
-        self._content = bytearray()
-        self.length = 0
+        self._own = bytearray()
+        self._begin(size)
+
+    def _begin(self, size: int) -> None:
+        self._pieces: list[memoryview | slice] = []
+        self._copied = self.length = 0
         self.size = size
 
     def add(self, piece: memoryview) -> int:
         """Take what there is room for; how many bytes that was."""
-        count = min(len(piece), self.size - self.length)
-        if self.length == len(self._content):
-            self._content += piece[:count]
+        piece = piece[: self.size - self.length]
+        if len(piece) >= KEPT_FROM and isinstance(piece.obj, bytes) and len(piece.obj) <= KEPT_TO:
+            self._pieces.append(piece)
         else:
-            memoryview(self._content)[self.length : self.length + count] = piece[:count]
-        self.length += count
-        return count
+            self._copy(piece)
+        self.length += len(piece)
+        return len(piece)
+
+    def _copy(self, piece: memoryview) -> None:
+        start, self._copied = self._copied, self._copied + len(piece)
+        if start == len(self._own):
+            self._own += piece
+        else:
+            memoryview(self._own)[start : self._copied] = piece
+        if self._pieces and isinstance(last := self._pieces[-1], slice):
+            start = last.start
+            self._pieces.pop()
+        self._pieces.append(slice(start, self._copied))
 
     def body(self) -> BytesBody:
-        return BytesBody(memoryview(self._content)[: self.length])
+        own = memoryview(self._own)
+        return BytesBody(*(own[piece] if isinstance(piece, slice) else piece for piece in self._pieces))
 
     def reuse(self, size: int) -> None:
-        """For another part. Only after a full one."""
-        self.length = 0
-        if size != self.size:
-            self._content = bytearray()
-            self.size = size
+        """For another part."""
+        if size != len(self._own):  # to grow it, nobody may look at what it held before
+            self._own = bytearray()
+        self._begin(size)
 
 
 class _Parts:

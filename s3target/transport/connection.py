@@ -180,9 +180,9 @@ class Connection:
         """
         try:
             if isinstance(body, BytesBody):
-                self._send_bytes(head, body.content)
+                self._send_bytes(head, *body.pieces)
                 return True
-            self._send_bytes(head, b"")
+            self._send_bytes(head)
             sent = self._send_file(body, cast(BinaryIO, reader))
         except TransportError:
             if self.is_quiet():
@@ -194,13 +194,14 @@ class Connection:
             )
         return True
 
-    def _send_bytes(self, head: bytes, content: bytes | memoryview) -> None:
+    def _send_bytes(self, *pieces: bytes | memoryview) -> None:
+        """The head of a request first."""
         try:
-            if len(content) <= SMALL_BODY:
-                self.sock.sendall(head + content)
+            if sum(map(len, pieces)) <= SMALL_BODY:
+                self.sock.sendall(b"".join(pieces))
             else:
-                self.sock.sendall(head)
-                self._send_view(memoryview(content).cast("B"))
+                for piece in pieces:
+                    self._send_view(memoryview(piece))
         except OSError as error:
             raise self.failure(error) from error
 

@@ -100,6 +100,25 @@ def test_a_dropped_file_commits_nothing(client, base, piped):
 
 
 @WAYS
+def test_what_is_written_may_change_afterwards(client, base, upload):
+    """Small and large, as bytes or not, by turns: in order, and as it was when it was written."""
+    target = S3Target(f"{base}/out", format=luigi.format.Nop, client=client, upload=upload)
+    expected = b""
+    with target.open("w") as file:
+        for number, size in enumerate([10, 70_000, 300_000, 5, 1 << 20, 9 << 20, 70_000, 1]):
+            piece = bytearray([number]) * size
+            for kind in (bytes, bytearray, memoryview):
+                expected += piece
+                assert file.write(kind(piece)) == size
+            assert file.tell() == len(expected)
+            piece[:] = b"-" * size
+    with pytest.raises(ValueError, match="closed"):
+        file.write(bytes(1 << 20))
+    with target.open() as file:
+        assert file.read() == expected
+
+
+@WAYS
 def test_the_second_to_commit_is_told(client, base, upload):
     """overwrite=False: what was there stays."""
     first = S3Target(f"{base}/out", client=client, upload=upload, overwrite=False)

@@ -175,7 +175,7 @@ class MemoryStore:
     def _received(self, body: Body) -> bytes:
         if isinstance(body, BytesBody):
             self.largest_memory_body = max(self.largest_memory_body, body.length)
-            return bytes(body.content)
+            return b"".join(body.pieces)
         with body.open() as reader:
             content = reader.read(body.length)
         if len(content) != body.length:

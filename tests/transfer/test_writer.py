@@ -19,11 +19,13 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s3target.errors import AccessDenied, ConfigError, PreconditionFailed, TimedOut
 from s3target.stores import STORES
 from s3target.transfer.plan import DEFAULT_PART, MAX_PART, MAX_PARTS, MIN_PART
-from s3target.transfer.writer import PartBuffer, Writer, WriterOptions, part_size_at
+from s3target.transfer.writer import KEPT_FROM, KEPT_TO, PartBuffer, Writer, WriterOptions, part_size_at
 from transfer.memory_store import MemoryStore, crc32_header, ctrl_c
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +173,47 @@ def test_a_buffer_serves_parts_of_any_size() -> None:
         buffer.reuse(size)
         taken = [buffer.add(memoryview(piece)) for piece in pieces]
         assert sum(taken) == buffer.length == size
-        assert bytes(buffer.body().content) == b"".join(pieces)[:size]
+        assert b"".join(buffer.body().pieces) == b"".join(pieces)[:size]
+
+
+LENGTHS = st.sampled_from([1, 1000, KEPT_FROM - 1, KEPT_FROM, KEPT_FROM + 1, KEPT_TO, KEPT_TO + 1])
+PIECES = st.lists(st.tuples(LENGTHS, st.sampled_from([bytes, bytearray])), max_size=12)
+
+
+@given(parts=st.lists(st.tuples(st.integers(1, 3 * KEPT_TO), PIECES), max_size=4))
+def test_a_part_is_what_was_added_in_its_order(parts: list[tuple[int, list[tuple[int, type]]]]) -> None:
+    """Kept or copied, in whatever turn; and what can change after it was given is copied."""
+    buffer = PartBuffer(1)
+    bodies = []  # somebody may still look at those
+    for number, (size, pieces) in enumerate(parts):
+        buffer.reuse(size)
+        expected = b""
+        for length, kind in pieces:
+            start = number + length % 251
+            piece = kind(CONTENT[start : start + length])
+            taken = buffer.add(memoryview(piece))
+            expected += piece[:taken]
+            assert taken == min(length, size - len(expected) + taken)
+            if kind is bytearray:
+                piece[:] = bytes(length)
+        bodies.append(buffer.body())
+        assert b"".join(bodies[-1].pieces) == expected
+
+
+def test_large_bytes_are_not_copied(store: MemoryStore) -> None:
+    """From the caller to the socket; but not those that would keep much more in memory than the part has."""
+    for length, kept in [(KEPT_FROM - 1, False), (KEPT_FROM, True), (KEPT_TO, True), (KEPT_TO + 1, False)]:
+        piece = CONTENT[:length]
+        buffer = PartBuffer(MIN_PART)
+        buffer.add(memoryview(piece))
+        buffer.add(memoryview(bytearray(piece)))
+        buffer.add(memoryview(CONTENT)[:length])
+        assert [view.obj is piece for view in buffer.body().pieces] == ([True, False] if kept else [False])
+    with writer_of(store) as writer:
+        for _ in range(6):
+            writer.write(CONTENT[:KEPT_TO])
+    assert [len(call.body.pieces) for call in store.calls if call.name == "UploadPart"] == [5, 1]
+    assert store.content("b", "k") == CONTENT[:KEPT_TO] * 6
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -196,7 +238,7 @@ def test_memory_is_bounded_however_slow_the_store_is(threads: int, store: Memory
     assert store.most_running <= threads
     parts = [operation for operation in store.calls if operation.name == "UploadPart"]
     assert len(parts) == 12
-    assert len({id(part.body.content.obj) for part in parts}) <= threads + 1
+    assert len({id(part.body.pieces[0].obj) for part in parts}) <= threads + 1
 
 
 def test_writing_waits_while_all_threads_are_busy(store: MemoryStore) -> None:

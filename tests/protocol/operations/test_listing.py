@@ -170,7 +170,7 @@ def test_delete_request():
     assert (request.method, request.path, request.query) == ("POST", "/b", (("delete", ""),))
     assert request.headers == {"content-type": "application/xml"}
     assert (
-        request.body.content
+        b"".join(request.body.pieces)
         == (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
             '<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a&amp;b</Key></Object>'

@@ -52,7 +52,7 @@ def test_forms(operation, form, service):
     assert (request.method, request.path, request.query) == ("POST", "/", ())
     assert request.origin == Origin("https", "sts.eu-west-1.amazonaws.com", 443)
     assert request.headers == {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
-    assert request.body.content.decode() == form
+    assert b"".join(request.body.pieces).decode() == form
     assert (request.region, request.service) == ("eu-west-1", service)
 
 

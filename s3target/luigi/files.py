@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from luigi.target import AtomicLocalFile, FileAlreadyExists
 
-from ..errors import AccessDenied, PreconditionFailed
+from ..errors import AccessDenied, PreconditionFailed, S3Error
 from ..filesystem import parse_path
 from ..transfer.ahead import HashAhead
 from ..transfer.once import insist
@@ -202,8 +202,8 @@ class _PipedWriter(Writer):
     """A Writer that, once a program was given a pipe, has what is written go through it too: nothing overtakes."""
 
     pipe: Pipe | None = None
-    given: tuple[int, ReadableBuffer] | None = None
-    """What was given to StreamedS3File, and by which thread, while the buffer has it."""
+    given: tuple[int, object] | None = None
+    """By which thread StreamedS3File was given something, and whose memory it is, while the buffer has it."""
 
     def write(self, piece: ReadableBuffer, /) -> int:
         if self.pipe is None:
@@ -212,10 +212,11 @@ class _PipedWriter(Writer):
         return os.write(self.pipe.descriptor, piece)
 
     def _as_given(self, piece: ReadableBuffer) -> ReadableBuffer:
-        """The very `bytes`, if piece is what the buffer makes of those that are too long for it: a view of memory."""
+        """The very `bytes`, if piece is what the buffer makes of all of those: a view of memory, without a name."""
         thread, given = self.given or (0, b"")
-        is_it = type(given) is bytes and len(given) == memoryview(piece).nbytes and thread == threading.get_ident()
-        return given if is_it else piece
+        if type(given) is bytes and len(given) == memoryview(piece).nbytes and thread == threading.get_ident():
+            return given
+        return piece
 
     def tell(self) -> int:
         if self.pipe is not None:
@@ -233,12 +234,12 @@ class _PipedWriter(Writer):
         if pipe is not None:
             pipe.finish()
 
-    def abort(self) -> None:
+    def _end(self, error: BaseException) -> None:
         pipe, self.pipe = self.pipe, None
         if pipe is not None:
             with contextlib.suppress(Exception):
                 pipe.stop()
-        super().abort()
+        super()._end(error)
 
 
 class StreamedS3File(io.RawIOBase):
@@ -277,7 +278,7 @@ class StreamedS3File(io.RawIOBase):
             return self._gather(piece)
         # Through the buffer all the same: its lock keeps threads, and signal handlers, from writing into one another.
         try:
-            self._writer.given = threading.get_ident(), piece
+            self._writer.given = threading.get_ident(), memoryview(piece).obj
             return self._gather(piece)
         finally:
             self._writer.given = None
@@ -301,25 +302,28 @@ class StreamedS3File(io.RawIOBase):
             with _first_come(self.path), self._committing():
                 self._buffer.close()
             self.closed = True
-        except BaseException:
-            self.abort()
+        except BaseException as error:
+            self._drop(error)
             raise
 
     def abort(self) -> None:
-        """Commit nothing; what has gone up already is dropped."""
+        """Commit nothing: wait for the parts on their way, then drop them."""
+        self._drop(S3Error(f"the upload of {self.path} was aborted"))
+
+    def _drop(self, error: BaseException) -> None:
         self.closed = True
         # The writer behind the buffer: what is still in that has nowhere to go.
-        self._writer.abort()
+        self._writer.__exit__(type(error), error, None)
 
     def __exit__(self, exc_type: Any, exc: Any, traceback: Any) -> None:
         if exc_type is None:
             self.close()
         else:
-            self.abort()
+            self._drop(exc)
 
     def __del__(self) -> None:
         if "_writer" in self.__dict__:
-            self.abort()
+            self._drop(GeneratorExit())  # as by an interrupt; see Writer
 
 
 class ReadableS3File(io.BufferedReader):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import warnings
 from collections.abc import Iterable
@@ -170,7 +171,8 @@ class S3Target(FileSystemTarget):
     def open(self, mode: str = "r") -> Any:
         """A file object in the target's format, mode "r" or "w". FileNotFoundException if there is nothing to read."""
         if mode == "w":
-            return self.format.pipe_writer(self._writer())
+            output = self._writer()
+            return _marked(self.format.pipe_writer(output), output)
         if mode == "r":
             file = ReadableS3File(self._found(), for_program=_runs_program(self.format))
             return self._text(file) if type(self.format) is TextFormat else self.format.pipe_reader(file)
@@ -194,6 +196,15 @@ class S3Target(FileSystemTarget):
         if self.upload == "while_writing":
             return StreamedS3File(self.path, self.fs, **options)
         return AtomicS3File(self.path, self.fs, tmp_dir=self.tmp_dir, **options)
+
+
+def _marked(text: Any, file: AtomicS3File | StreamedS3File) -> Any:
+    """text, with the byte order mark that CPython's io.TextIOWrapper leaves out where it cannot seek."""
+    if getattr(text, "buffer", None) is file and not file.seekable():
+        encoding = codecs.lookup(text.encoding).name
+        if encoding in ("utf-16", "utf-32"):
+            file.write("".encode(encoding))
+    return text
 
 
 def _is_own(client: Any, name: str) -> bool:

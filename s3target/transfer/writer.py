@@ -26,7 +26,7 @@ from functools import partial
 from types import TracebackType
 
 from ..client import Client
-from ..errors import ConfigError
+from ..errors import ConfigError, S3Error
 from ..logs import getLogger
 from ..protocol.messages import BytesBody
 from ..protocol.operations.multipart import Part, UploadPart
@@ -256,7 +256,7 @@ class Writer(io.RawIOBase):
 
     def abort(self) -> None:
         """Store nothing: wait for the parts on their way, then drop them. Does nothing once closed."""
-        self._end(Stopped(f"the upload of {self.name} was aborted"))
+        self._end(S3Error(f"the upload of {self.name} was aborted"))
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
         if error is None:
@@ -266,9 +266,11 @@ class Writer(io.RawIOBase):
 
     def __del__(self) -> None:
         if not self.closed:
-            with suppress(Exception):
+            try:
                 self._forsake()
                 super().close()
+            except Exception:  # noqa: S110 - not suppress(): at the end of an interpreter without a GIL it is gone
+                pass
 
     def _dealloc_warn(self, source: object) -> None:
         # CPython's wrappers say by this that they are being dropped, just before they flush and close what they wrap.

@@ -121,6 +121,21 @@ def test_what_is_written_may_change_afterwards(client, base, upload):
 
 
 @WAYS
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "U16", "utf-16-le", "utf-32"])
+def test_text_has_the_mark_of_its_encoding(client, base, upload, encoding):
+    """Without its byte order mark UTF-16 cannot be read back, and io.TextIOWrapper leaves it out of streams."""
+    format = luigi.format.TextFormat(encoding=encoding)
+    target = S3Target(f"{base}/out", format=format, client=client, upload=upload)
+    with target.open("w") as file:
+        file.write("gr\u00fc\u00df")
+        file.write("e\n")
+    with S3Target(target.path, format=luigi.format.Nop, client=client).open() as file:
+        assert file.read() == "gr\u00fc\u00dfe\n".encode(encoding)
+    with target.open() as file:
+        assert file.read() == "gr\u00fc\u00dfe\n"
+
+
+@WAYS
 def test_threads_do_not_write_into_one_another(client, base, upload):
     """As in any buffered file, what one write() is given stays in one piece: long or short, kept or copied."""
     target = S3Target(f"{base}/out", format=luigi.format.Nop, client=client, upload=upload)

@@ -404,7 +404,7 @@ def test_abort_waits_for_the_parts_on_their_way(store: MemoryStore) -> None:
     assert begun.wait(30)
     aborting = threading.Thread(target=writer.abort)
     aborting.start()
-    aborting.join(0.1)  # time enough for an abort that does not wait to be too early
+    aborting.join(0.5)  # time enough for an abort that does not wait to be too early
     assert aborting.is_alive()
     released.set()
     aborting.join(30)

@@ -104,12 +104,17 @@ _STORE = "--endpoint-url --region --profile --no-sign-request --ca-bundle --no-v
 _COPY = "-n/--dry-run --exclude --jobs --set"
 
 
+class _Parser(argparse.ArgumentParser):
+    def print_help(self, file: Any = None) -> None:
+        print(self.format_help(), end="", file=file)  # argparse keeps it to itself where that fails
+
+
 def parser_for(name: str) -> argparse.ArgumentParser:
     """The parser of one command; its help text is the docstring of the function."""
     module, about, arguments = COMMANDS[name]
     run = getattr(import_module(f".{module}", __package__), name)
     description, _, examples = (run.__doc__ or about).replace("\n    ", "\n").partition("examples:")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"s3target {name}",
         description=description,
         epilog=f"examples:{examples}",

@@ -43,6 +43,25 @@ def test_the_only_object_tells_the_total() -> None:
     assert bar.line().startswith(" 25% [######")
 
 
+def test_neither_before_nor_after_is_there_time_left() -> None:
+    """Nothing has passed; nothing is left."""
+    bar, clock, _ = bar_of(100)
+    assert bar.line().endswith("0 B of 100 B, 0 B/s")
+    clock.now += 1
+    bar.add(100)
+    assert bar.line() == f"100% [{24 * '#'}] 100 B of 100 B, 100 B/s"
+
+
+def test_what_is_drawn_is_seen_at_once() -> None:
+    """And so is that it is gone: stderr keeps what ends without a newline."""
+    raw = io.BytesIO()
+    bar = Bar(io.TextIOWrapper(raw), 100, columns=100)
+    bar.add(50)
+    assert b" 50% [" in raw.getvalue()
+    bar.clear()
+    assert raw.getvalue().endswith(b" \r")
+
+
 def test_without_a_total_there_is_no_time_left() -> None:
     """As of stdin."""
     bar, clock, _ = bar_of(None)

@@ -176,15 +176,18 @@ def read_luigi_cfg(path: str) -> dict[str, str]:
         with open(path, encoding="utf-8") as file:
             parser.read_file(file)
         section = parser["s3"]
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--luigi-cfg {path} cannot be read: {error}") from None
+    except configparser.Error as error:  # its text may quote the line, and that a secret
+        number = getattr(error, "lineno", None) or getattr(error, "errors", [(1,)])[0][0]
+        raise ConfigError(f"--luigi-cfg {path} cannot be read: {type(error).__name__} in line {number}") from None
     except KeyError:
         raise ConfigError(f"--luigi-cfg {path} has no section [s3]") from None
 
-    def filled(text: str) -> str:
-        return re.sub(r"\$\{(\w+)\}", lambda found: os.environ[found[1]], text)
-
-    try:
-        return {name: filled(value).replace("%%", "%") for name, value in section.items()}
+    try:  # "%%" first, as Luigi does it: in what a variable holds it is two characters
+        return {
+            name: re.sub(r"\$\{([^}]+)\}", lambda found: os.environ[found[1]], value.replace("%%", "%"))
+            for name, value in section.items()
+        }
     except KeyError as unset:
         raise ConfigError(f"--luigi-cfg {path} names the variable {unset.args[0]}, which is not set") from None

@@ -130,8 +130,7 @@ def proxy_and_tls(patient: Patient) -> Finding | None:
     except ConfigError as error:
         return Finding("failed", "tls", str(error), "correct verify (AWS_CA_BUNDLE, --ca-bundle)")
     except S3Error as error:
-        refused = proxy is not None and (error.status is not None or str(error).startswith("proxy "))
-        if refused:
+        if error.status is not None or str(error).startswith("proxy "):  # it is the proxy that answered
             return Finding("failed", "proxy", str(error), _ASK)
         return Finding("failed", "tls", str(error), _UNTRUSTED if "not trusted" in str(error) else _NO_HANDSHAKE)
     return Finding("ok", "tls", f"handshake with {origin.host}{' through the proxy' if proxy else ''}")
@@ -184,7 +183,7 @@ def answers(patient: Patient) -> Finding:
     request = Request("GET", location.origin, location.base_path or "/", query, service="")
     try:
         patient.answer = answer = _read(patient.http.send(request))
-    except (S3Error, OSError) as error:
+    except S3Error as error:
         return Finding("failed", "answer", f"no answer by HTTP: {error}", "is it an S3 store that listens there?")
     server = answer.headers.get("server", "a server that does not say its name")
     if proxy_of(patient) and not is_of_store(answer) and answer.status >= 400:

@@ -7,7 +7,6 @@ the signature nor the Authorization header is part of it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterator
 from itertools import zip_longest
 
@@ -201,7 +200,7 @@ def orphans(patient: Patient) -> Finding:
         return Finding("note", "uploads", f"cannot be listed: {error}")
     if not found:
         return Finding("ok", "uploads", "none is unfinished")
-    oldest = max(time.time() - upload.initiated.timestamp() for upload in found)
+    oldest = patient.clock() - min(upload.initiated.timestamp() for upload in found)
     text = f"{len(found)} unfinished, the oldest for {human_time(oldest)}; their parts are stored and billed"
     remedy = f"s3target uploads abort --older-than 1d {path}" if oldest > _DAY else ""
     return Finding("note", "uploads", text, remedy)

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from s3target.cli.seaweedfs import find_weed, seaweedfs
-from s3target.errors import ConfigError, TimedOut
+from s3target.cli.seaweedfs import PortTaken, find_weed, seaweedfs
+from s3target.errors import ConfigError, ConnectFailed, TimedOut
 
 ROOT = str(Path(__file__).parents[2])
 
@@ -54,6 +55,43 @@ def test_too_little_time_is_an_error_and_leaves_no_process() -> None:
     """The process that was still starting is ended; the error says where it stood."""
     with pytest.raises(TimedOut, match=r"not ready after 0 s"), seaweedfs(start_timeout=0):
         pass
+
+
+@pytest.fixture
+def failing_weed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], Path]:
+    """Puts a weed beside this Python which says so, and ends, so many times; then it is the real one. Its log."""
+
+    def put(says: str, times: int) -> Path:
+        real, log = find_weed(), tmp_path / "tries"
+        fails = f"if [ $(wc -l < {log}) -le {times} ]; then echo '{says}'; exit 3; fi"
+        (tmp_path / "weed").write_text(f'#!/bin/sh\necho x >> {log}\n{fails}\nexec {real} "$@"\n')
+        (tmp_path / "weed").chmod(0o755)
+        (tmp_path / "python").symlink_to(sys.executable)
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+        return log
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("says", "kind", "tries"), [("bind: address already in use", PortTaken, 3), ("no such flag", ConnectFailed, 1)]
+)
+def test_a_server_that_ends_by_itself(
+    failing_weed: Callable[[str, int], Path], says: str, kind: type[ConnectFailed], tries: int
+) -> None:
+    """Is started anew if somebody else had taken a port, but not for ever."""
+    log = failing_weed(says, 9)
+    with pytest.raises(ConnectFailed, match=f"ended by itself with code 3. It said:\n{says}") as caught, seaweedfs():
+        pass
+    assert (type(caught.value), len(log.read_text().split())) == (kind, tries)
+
+
+def test_other_ports_do(failing_weed: Callable[[str, int], Path]) -> None:
+    """At the next try."""
+    log = failing_weed("port 1234 is not available", 1)
+    with seaweedfs() as server:
+        assert server.endpoint_url.startswith("http://127.0.0.1:")
+    assert len(log.read_text().split()) == 2
 
 
 def test_the_secret_is_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import botocore.session
 import pytest
+from s3transfer.manager import TransferManager
 
 from s3target.errors import ConfigError
 from s3target.protocol.options import COPY, DOWNLOAD, UPLOAD, check, headers_for, source_headers
@@ -39,6 +40,25 @@ def test_header_of_every_option(model, operation):
     takes = {name for name, shape in members.items() if shape.serialization.get("location") == "header"}
     assert takes & options - told.keys() <= NOT_SENT.get(operation, set())
     assert {"RequestPayer", "ExpectedBucketOwner"} <= told.keys()
+
+
+LATER = {*(f"Checksum{kind}" for kind in ("MD5", "SHA512", "XXHASH3", "XXHASH64", "XXHASH128")), "AnnotationDirective"}
+"""Of boto3 1.44, and not yet here."""
+
+
+@pytest.mark.parametrize(
+    ("ours", "boto3s", "more"),
+    [
+        (UPLOAD, TransferManager.ALLOWED_UPLOAD_ARGS, {"ContentMD5", "IfMatch", "IfNoneMatch", "BucketKeyEnabled"}),
+        (COPY, TransferManager.ALLOWED_COPY_ARGS, {"IfMatch", "IfNoneMatch", "BucketKeyEnabled"}),
+        (DOWNLOAD, TransferManager.ALLOWED_DOWNLOAD_ARGS, {"IfMatch", "IfNoneMatch", "IfModifiedSince"}),
+    ],
+    ids=["upload", "copy", "download"],
+)
+def test_what_boto3_takes(ours, boto3s, more):
+    """As ExtraArgs of its transfers; and conditions, which it takes of single requests."""
+    assert set(boto3s) - ours <= LATER
+    assert more <= ours
 
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=timezone(timedelta(hours=2)))

@@ -152,7 +152,7 @@ def ours_of(request: Request) -> str:
 
 def first_difference(ours: str, theirs: str) -> tuple[int, str, str] | None:
     """(line from 1, ours, theirs), None if there is none."""
-    pairs = zip_longest(ours.split("\n"), theirs.replace("\r\n", "\n").split("\n"), fillvalue="")
+    pairs = zip_longest(ours.split("\n"), theirs.split("\n"), fillvalue="")
     for number, (our_line, their_line) in enumerate(pairs, 1):
         if our_line.rstrip() != their_line.rstrip():
             return number, our_line, their_line

@@ -251,6 +251,9 @@ def findings_of(steps: Any) -> tuple[list[Finding], bool]:
         (error_reply(403, "RequestTimeTooSkewed"), "clock", NTP),
         (error_reply(400, "InvalidBucketName"), "bucket", "takes no bucket of this name"),
         (error_reply(400, "IllegalLocationConstraintException"), "region", "set region_name"),
+        (error_reply(400, "AuthorizationHeaderMalformed"), "region", "set region_name"),
+        (error_reply(301, "PermanentRedirect"), "region", "set region_name"),
+        (error_reply(400, "BadRequest"), "list", "endpoint_url should say so"),
         (error_reply(418, "Teapot"), "list", "is it an S3 store that answers there?"),
         (TimedOut("too late"), "list", "is it an S3 store that answers there?"),
     ],
@@ -319,8 +322,11 @@ def test_the_other_way_to_name_the_bucket(
     move: Response | TransportError, works: str, style: str, used: str, other: str
 ) -> None:
     """A store that refuses has understood."""
-    found = addressing(patient_of(move, addressing_style=style))
+    patient = patient_of(move, addressing_style=style)
+    found = addressing(patient)
     assert found == Finding("ok", "addressing", f"the bucket goes {used}; {other} it {works} too")
+    asked = patient.http.sent[-1].origin.host  # type: ignore[attr-defined]
+    assert asked == ("bucket.store.example" if style == "path" else "store.example")
 
 
 def test_hosts_with_one_way_to_name_the_bucket() -> None:

@@ -141,12 +141,15 @@ def test_whose_certificate(subject: dict[str, str], name: str) -> None:
 @pytest.mark.parametrize(("left", "remedy"), [(13, "it ends soon: have it renewed"), (15, "")])
 def test_a_certificate_that_ends_soon(store: Store, left: int, remedy: str) -> None:
     """From two weeks on."""
-    arguments = settings_for(store)
-    found = certificate(patient_of(at=time.time(), **arguments))
+    patient = patient_of(at=time.time(), **settings_for(store))
+    assert certificate(patient) is None
+    proxy_and_tls(patient)
+    found = certificate(patient)
     assert found
     days = re.search(r"good for (\d+) days", found.text)
     assert days
-    found = certificate(patient_of(at=time.time() + (int(days[1]) - left) * 86400, **arguments))
+    patient.clock = lambda: time.time() + (int(days[1]) - left) * 86400
+    found = certificate(patient)
     assert found
     assert found.remedy == remedy
 

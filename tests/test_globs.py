@@ -71,6 +71,11 @@ NAMES = st.text("abc-!^[]*?\\.&~", max_size=6)
 
 
 @given(PATTERNS, NAMES)
+@example("[a]", "a")
+@example("[]]", "]")
+@example("[!]]", "]")
+@example("[!]]", "a")
+@example("![a]", "!a")
 @example("[a--b]", "b")
 @example("[c-a]", "b")
 @example("[!c-a]", "b")

@@ -110,7 +110,7 @@ def _text(path: Path) -> str:
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads the server's arguments from /proc")
 def test_nothing_is_left_on_the_machine(tmp_path: Path) -> None:
-    """No process, no folder among the temporary ones, no socket in /tmp."""
+    """No process, no folder among the temporary ones, no socket in /tmp; and it sees no keys or folders of ours."""
     script = f"""
 import pathlib, tempfile
 from s3target.cli.seaweedfs import seaweedfs
@@ -118,9 +118,15 @@ tempfile.tempdir = {str(tmp_path)!r}
 with seaweedfs() as server:
     print(server.pid, *pathlib.Path(f"/proc/{{server.pid}}/cmdline").read_text().split("\\0"))
     print(*pathlib.Path("/tmp").glob("seaweedfs-*.sock"))
+    print(*pathlib.Path(f"/proc/{{server.pid}}/environ").read_text().split("\\0"))
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
-    arguments, then = done.stdout.splitlines()
+    env = {**os.environ, "AWS_ACCESS_KEY_ID": "MINE"}  # which weed would take for a further administrator
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=env, stdout=subprocess.PIPE, check=True, text=True
+    )
+    arguments, then, environment = done.stdout.splitlines()
+    assert "AWS_" not in environment
+    assert f"HOME={tmp_path}/s3target-" in environment
     ports = re.findall(r" -(\w+)\.port\.grpc=(\d+)", arguments)
     sockets = [f"/tmp/seaweedfs-{name}-grpc-{port}.sock" for name, port in ports]
     assert len(set(sockets) & set(then.split())) >= 4, (

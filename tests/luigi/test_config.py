@@ -141,6 +141,9 @@ def test_defaults_for_all_sections_are_not_settings(luigi_cfg: Configure, monkey
     assert section() == {}
     luigi_cfg("[DEFAULT]\nverify = false\nregion_name = eu-west-1\n[s3]\nregion_name = eu-west-1\nuse_ssl = no\n")
     assert section() == {"region_name": "eu-west-1", "use_ssl": "no"}
+    luigi_cfg("[DEFAULT]\nverify = false\n[s3]\nverify = false\nRegion_name = eu-west-1\n")
+    with pytest.raises(ConfigError, match="'Region_name'; did you mean region_name"):
+        section()
 
 
 def test_variables_are_filled_in(luigi_cfg: Configure, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,6 @@ ROOT = str(Path(__file__).parents[2])
 def no_weed_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Python without the demo extra: nothing beside it, no package, nothing on the PATH."""
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    monkeypatch.setattr(sysconfig, "get_path", lambda name: "/nowhere")
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.setenv("PATH", "/nowhere")
 
@@ -31,6 +29,13 @@ def no_weed_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_program_is_found_without_an_activated_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """It lies beside the interpreter; the PATH need not know."""
     monkeypatch.setenv("PATH", "/nowhere")
+    assert os.access(find_weed(), os.X_OK)
+
+
+def test_the_program_is_found_wherever_pip_has_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which need not be beside the interpreter: a system's Python lies elsewhere than what is installed for it."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert os.access(find_weed(), os.X_OK)
 
 

@@ -58,13 +58,14 @@ def test_luigi_cfg_comes_after_the_options(tmp_path: Path, monkeypatch: pytest.M
         ("very-secret", "cannot be read: MissingSectionHeaderError in line 1"),
         ("[s3]\nverify = true\nvery-secret\n", "cannot be read: ParsingError in line 3"),
         ("[s3]\nx = very-secret\nx = 1\n", "cannot be read: DuplicateOptionError in line 3"),
+        ("[s3]\nx = \xfc\n", "cannot be read: 'utf-8' codec can't decode byte"),
         ("[s3]\naws_access_key_id = ${S3TARGET_NOT_SET}\n", "names the variable S3TARGET_NOT_SET, which is not set"),
     ],
 )
 def test_a_luigi_cfg_that_is_of_no_use(tmp_path: Path, content: str, told: str) -> None:
     """Is told, not passed over; nor is what stands in it."""
     path = tmp_path / "luigi.cfg"
-    path.write_text(content)
+    path.write_text(content, encoding="latin-1")
     with pytest.raises(ConfigError) as caught:
         read_luigi_cfg(str(path))
     assert told in str(caught.value)

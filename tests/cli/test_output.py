@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import threading
 from argparse import Namespace
 
@@ -34,6 +35,7 @@ def test_the_status_tells_whether_some_went_well(done: int, failed: int, status:
     output = Output(Namespace(json=False, quiet=False))
     output.count(done, failed)
     assert output.status == status
+    assert (DONE, FAILED, SOME_FAILED) == (0, 1, 3)
 
 
 @pytest.mark.parametrize(
@@ -110,15 +112,26 @@ def test_an_attempt_counts(capsys: pytest.CaptureFixture[str]) -> None:
             raise other
 
 
-def test_an_object_without_a_date() -> None:
-    """As some stores list a folder."""
-    record = object_record(ObjectInfo("b", "k", 0))
-    assert (record["modified"], record["url"], record["bucket"], record["storage_class"]) == (
-        None,
-        "s3://b/k",
-        "b",
-        "STANDARD",
-    )
+@pytest.mark.parametrize(("told", "modified"), [("2026-11-25T10:00:00.000Z", "2026-11-25T10:00:00+00:00"), ("", None)])
+def test_an_object_as_json(told: str, modified: str | None) -> None:
+    """Some stores list folders, which have no date."""
+    assert object_record(ObjectInfo("b", "a/k", 3, "e", told, "GLACIER")) == {
+        "type": "object",
+        "url": "s3://b/a/k",
+        "bucket": "b",
+        "key": "a/k",
+        "size": 3,
+        "modified": modified,
+        "etag": "e",
+        "storage_class": "GLACIER",
+    }
+
+
+def test_an_error_has_its_lines_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And its tabs, but nothing else that steers it."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    Output(Namespace(json=False, quiet=False)).failure(ConfigError("a\x1b[1m\n\tb"))
+    assert sys.stderr.getvalue() == "s3target: a\\x1b[1m\n\tb\n"
 
 
 def test_quiet_says_errors_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import Any
 
@@ -19,6 +21,7 @@ from s3target.cli.doctor.network import (
     is_of_store,
     keys,
     proxy_and_tls,
+    reach,
     settings_in_use,
 )
 from s3target.cli.doctor.scratch import _STEPS, Scratch, attempt, reads
@@ -152,6 +155,20 @@ def test_a_certificate_that_ends_soon(store: Store, left: int, remedy: str) -> N
     found = certificate(patient)
     assert found
     assert found.remedy == remedy
+
+
+def test_a_store_that_does_not_take_connections() -> None:
+    """A listener whose queue is full answers no SYN."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = listener.getsockname()[1]
+        for _ in range(4):
+            queued = stack.enter_context(socket.socket())
+            queued.setblocking(False)
+            queued.connect_ex(("127.0.0.1", port))
+        found = reach(patient_of(endpoint_url=f"http://127.0.0.1:{port}", connect_timeout=0.2))
+    assert (found.status, found.step) == ("failed", "connect")
+    assert found.text == f"no connection to 127.0.0.1:{port}: no answer in time"
 
 
 def test_tls_that_cannot_be() -> None:

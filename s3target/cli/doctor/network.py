@@ -28,15 +28,14 @@ _SHOWN_ALWAYS = ("region_name", "endpoint_url", "verify", "addressing_style")
 
 
 def settings_in_use(patient: Patient) -> Iterator[Finding]:
-    """One line for each setting that is not the default, and for those that matter anyway."""
+    """One line for each setting that matters anyway, and for those that are not the default."""
     settings = patient.settings
-    told = {name: (value, source) for name, value, source in settings.describe()}
-    for name in _SHOWN_ALWAYS:
-        if name not in told:
-            told[name] = ("AWS" if name == "endpoint_url" else "none", settings.sources[name])
+    told = {name: ("AWS" if name == "endpoint_url" else "none", settings.sources[name]) for name in _SHOWN_ALWAYS}
+    told |= {
+        name: (value, source) for name, value, source in settings.describe() if source != "default" or name in told
+    }
     for name, (value, source) in told.items():
-        if source != "default" or name in _SHOWN_ALWAYS:
-            yield Finding("ok", "setting", f"{name} = {value} ({source})")
+        yield Finding("ok", "setting", f"{name} = {value} ({source})")
 
 
 def luigi_cfg(patient: Patient) -> Iterator[Finding]:

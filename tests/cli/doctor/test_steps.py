@@ -283,6 +283,7 @@ def test_a_listing_that_is_refused(move: Response | TransportError, step: str, r
     (found,), goes_on = findings_of(access(patient_of(move)))
     assert (found.status, found.step) == ("failed", step)
     assert remedy in found.remedy
+    assert "canonical request" not in found.text
     assert goes_on is (remedy == "these credentials lack s3:ListBucket")
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 RECEIVE_SIZE = 64 * 1024
 SMALL_BODY = 64 * 1024
-"""Bytes of a body that go out in one write with the head."""
+"""Bytes of a request that go out in one write."""
 PIECE_SIZE = 256 * 1024
 SENDFILE_SIZE = 1 << 30
 _WAIT_FOR_ALL = getattr(socket, "MSG_WAITALL", 0)

@@ -44,7 +44,7 @@ def literal_prefix(pattern: str) -> str:
 
 def literal_directory(pattern: str) -> str:
     """The last directory in front of the first wildcard, with its slash; "" for the root of the bucket."""
-    return literal_prefix(pattern)[: literal_prefix(pattern).rfind("/") + 1]
+    return "".join(literal_prefix(pattern).rpartition("/")[:2])
 
 
 def translate(pattern: str) -> str:

@@ -33,13 +33,8 @@ class Statistics:
         return self._plus(other, -1)
 
     def _plus(self, other: Statistics, sign: int) -> Statistics:
-        return Statistics(
-            self.requests + sign * other.requests,
-            self.retries + sign * other.retries,
-            self.bytes_out + sign * other.bytes_out,
-            self.bytes_in + sign * other.bytes_in,
-            self.seconds + sign * other.seconds,
-        )
+        names = Statistics.__match_args__
+        return Statistics(*(getattr(self, name) + sign * getattr(other, name) for name in names))
 
     def __str__(self) -> str:
         return (

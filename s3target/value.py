@@ -73,32 +73,21 @@ else:
             fields.update(base.__dict__.get("__value_fields__", {}))
         for name, annotation in cls.__annotations__.items():
             if not annotation.startswith("ClassVar"):
-                fields[name] = _field_of(cls, name)
+                given = cls.__dict__.get(name, _REQUIRED)
+                fields[name] = given if isinstance(given, _Field) else _Field(default=given)
         cls.__value_fields__ = fields
         cls.__match_args__ = tuple(fields)
         for method in (_first_init, _setattr, _delattr, _repr, _eq, _hash, _getstate):
             name = f"__{method.__name__.split('_')[-1]}__"
-            # What the class defines by itself stays, as with dataclasses; but __eq__ without __hash__ forbids hashing.
-            if name not in cls.__dict__ or cls.__dict__[name] is None:
+            if name not in cls.__dict__:  # what the class defines by itself stays, as with dataclasses
                 setattr(cls, name, method)
         return cls
 
-    def _field_of(cls, name):
-        given = cls.__dict__.get(name, _REQUIRED)
-        if not isinstance(given, _Field):
-            return _Field(default=given)
-        if given.default is _REQUIRED:
-            delattr(cls, name)
-        else:
-            setattr(cls, name, given.default)
-        return given
-
     def _first_init(self, *arguments, **named):
         """Compiles the __init__ of the value's class, and calls it."""
-        cls = type(self)
-        owner = next(base for base in cls.__mro__ if "__value_fields__" in base.__dict__)
+        owner = next(base for base in type(self).__mro__ if "__value_fields__" in base.__dict__)
         owner.__init__ = _compiled(owner)
-        cls.__init__(self, *arguments, **named)
+        owner.__init__(self, *arguments, **named)
 
     def _compiled(cls):
         scope = {"_required": _REQUIRED}
@@ -147,8 +136,7 @@ else:
 
     def _getstate(self):
         # Without the hash: that of text differs from process to process.
-        state = self.__dict__
-        return {name: state[name] for name in self.__value_fields__}
+        return {name: self.__dict__[name] for name in self.__value_fields__}
 
     def replace(value, /, **changes):
         """A value like this one but for some fields."""
@@ -163,7 +151,7 @@ else:
             """Compiles the __new__ of the tuple's class, and calls it."""
             owner = next(base for base in cls.__mro__ if "_fields" in base.__dict__)
             owner.__new__ = staticmethod(_compiled_new(owner))
-            return cls.__new__(cls, *values, **named)
+            return owner.__new__(cls, *values, **named)
 
         def _asdict(self):
             return dict(zip(self._fields, self, strict=True))

@@ -21,6 +21,7 @@ from s3target.globs import (
     exists,
     exists_many,
     is_glob,
+    is_listed_as_written,
     literal_directory,
     literal_prefix,
     matches,
@@ -70,6 +71,13 @@ NAMES = st.text("abc-!^[]*?\\.&~", max_size=6)
 
 
 @given(PATTERNS, NAMES)
+@example("[a]", "a")
+@example("[]]", "]")
+@example("[!]]", "]")
+@example("[!]]", "a")
+@example("![a]", "!a")
+@example("[a-c]", "b")
+@example("[a-c]", "-")
 @example("[a--b]", "b")
 @example("[c-a]", "b")
 @example("[!c-a]", "b")
@@ -240,6 +248,14 @@ def test_matches_with_very_much_below() -> None:
     assert client.requests <= 30
 
 
+def test_a_listing_that_always_tells_of_something_goes_on() -> None:
+    """To its end, page by page: to look into each directory would cost a request for each."""
+    keys = [f"d/{number:04}/x" for number in range(5500)]
+    files, client = peer(keys)
+    assert sorted(match.key for match in objects(files, S3Path("b", "d/*/x"))) == keys
+    assert client.requests == 1 + 6  # the first is for a directory of that very name
+
+
 def test_a_change_of_the_way_tells_nothing_twice() -> None:
     """What the flat listing has told is left out of the one by levels."""
     keys = [*(f"d/a/log{number:04}" for number in range(1500)), *CROWD]
@@ -342,6 +358,14 @@ def test_paths_of_several_buckets(files: FileSystem, bucket: str, store: Store) 
     there = exists_many(files, paths)
     assert [path for path in paths if there[path] and path.bucket == other] == [S3Path(other, "k3")]
     assert sum(there.values()) == 9
+
+
+@pytest.mark.parametrize(
+    ("key", "as_written"), [("a/b", True), ("a/", True), ("/a", False), ("a//b", False), ("a\\b", False)]
+)
+def test_keys_that_a_file_system_lists_otherwise(key: str, as_written: bool) -> None:
+    """That a listing does not show them tells nothing."""
+    assert is_listed_as_written(key) is as_written
 
 
 def test_known_keys_and_their_directories() -> None:

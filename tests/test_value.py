@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
+import runpy
 from typing import ClassVar
 
 import pytest
 
+from s3target import value as value_module
 from s3target.value import NamedTuple, dataclass, field, replace
 
 
@@ -29,6 +31,14 @@ class Named(Point):
             raise ValueError("x is negative")
 
 
+class Doubled(Point):
+    def __init__(self, x: int) -> None:
+        super().__init__(2 * x)
+
+    def __repr__(self) -> str:
+        return f"2 * {self.x // 2}"
+
+
 class Spot(NamedTuple):
     """A place."""
 
@@ -41,6 +51,11 @@ class Spot(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.x}/{self.y}"
+
+
+class Corner(Spot):
+    def __new__(cls, x: int) -> Corner:
+        return super().__new__(cls, x + 1)
 
 
 class Nothing(NamedTuple):
@@ -104,8 +119,16 @@ def test_values_without_dicts_hash():
         b: int = 2
 
     assert len({Pair(1), Pair(1, 2), Pair(2)}) == 2
+    (hashed,) = {Pair(1)}
+    assert copy.copy(hashed).__dict__ == {"a": 1, "b": 2}  # another process, after pickling, hashes text differently
     with pytest.raises(TypeError):
         hash(Point(1))
+
+
+def test_a_derived_class_may_make_its_values_itself():
+    """The first one too, which finds nothing compiled."""
+    assert (Doubled(2), repr(Doubled(2)), Corner(1)) == (Doubled(2), "2 * 2", (2, 0))
+    assert Doubled(3).x == 6
 
 
 def test_replace_gives_another_value():
@@ -131,6 +154,7 @@ def test_named_tuples_are_as_those_of_typing():
     spot = Spot(10)
     assert (*spot, str(spot), spot.far, repr(spot)) == (10, 0, "10/0", True, "Spot(x=10, y=0)")
     assert (Spot.__doc__, Spot.__module__, isinstance(spot, tuple)) == ("A place.", __name__, True)
+    assert not hasattr(spot, "__dict__")
     assert spot._replace(y=1) == pickle.loads(pickle.dumps(Spot(10, 1))) == (10, 1)
     with pytest.raises(TypeError, match="'x'"):
         Spot()
@@ -139,3 +163,14 @@ def test_named_tuples_are_as_those_of_typing():
             assert (x, y) == (10, 0)
         case _:
             pytest.fail("no match")
+
+
+def test_named_tuples_without_the_getter_of_cpython(monkeypatch: pytest.MonkeyPatch):
+    """Other interpreters have none in C."""
+    monkeypatch.delattr("_collections._tuplegetter")
+
+    class Pair(runpy.run_path(value_module.__file__)["NamedTuple"]):
+        a: int
+        b: int
+
+    assert (Pair(1, 2).a, Pair(1, 2).b) == (1, 2)

@@ -53,16 +53,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if arguments is None else arguments)
     _open_what_is_closed()
     try:
-        return _dispatch(argv)
-    except SystemExit as ended:  # argparse, and Luigi, have said why
-        if isinstance(ended.code, str):
-            print(ended.code, file=sys.stderr)
-        return ended.code if isinstance(ended.code, int) else 1 if ended.code else 0
+        try:
+            status = _dispatch(argv)
+        except SystemExit as ended:  # argparse, and Luigi, have said why
+            if isinstance(ended.code, str):
+                print(ended.code, file=sys.stderr)
+            status = ended.code if isinstance(ended.code, int) else 1 if ended.code else 0
+        if not status:
+            sys.stdout.flush()  # as of a help text: what could not be written is no success
+        return status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 141
-    except OSError as error:  # of the help text
+    except OSError as error:
         print(f"s3target: {error.strerror}", file=sys.stderr)
         return 1
     finally:

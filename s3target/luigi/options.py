@@ -105,7 +105,7 @@ def _literal_options(config: Any, section: str) -> list[str]:
 
     text = io.StringIO()
     config.write(text)
-    parser = RawConfigParser(default_section="", strict=False)
+    parser = RawConfigParser(default_section="")
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(text.getvalue())
     return parser.options(section)

@@ -68,7 +68,7 @@ def check(extra_args: Iterable[str], accepted: frozenset[str], what: str) -> Non
         if name not in accepted:
             import difflib
 
-            near = difflib.get_close_matches(name, accepted, n=1, cutoff=0.6)
+            near = difflib.get_close_matches(name, accepted)
             hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(accepted))}"
             raise ConfigError(f"{what} knows no option {name!r}{hint}")
 

@@ -39,11 +39,14 @@ def test_options_are_arguments_of_connect(argv: list[str], expected: dict[str, o
 def test_luigi_cfg_comes_after_the_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its [s3] section alone, variables filled in; what came from it is known."""
     monkeypatch.setenv("THE_HOST", "ceph.example")
+    monkeypatch.setenv("THE-SECRET", "a%%b${THE_HOST}")
     path = tmp_path / "luigi.cfg"
     path.write_text("[DEFAULT]\nx = 1\n[core]\ny = 2\n[s3]\nendpoint_url = http://${THE_HOST}\nregion_name = r%%1\n")
+    with path.open("a") as file:
+        file.write("aws_secret_access_key = ${THE-SECRET}%%\n")
     assert settings("--luigi-cfg", str(path), "--region", "mine") == (
-        {"endpoint_url": "http://ceph.example", "region_name": "mine"},
-        {"endpoint_url": LUIGI_CFG},
+        {"endpoint_url": "http://ceph.example", "region_name": "mine", "aws_secret_access_key": "a%%b${THE_HOST}%"},
+        {"endpoint_url": LUIGI_CFG, "aws_secret_access_key": LUIGI_CFG},
     )
     assert read_luigi_cfg(str(path))["region_name"] == "r%1"
 
@@ -52,14 +55,19 @@ def test_luigi_cfg_comes_after_the_options(tmp_path: Path, monkeypatch: pytest.M
     ("content", "told"),
     [
         ("[core]\n", "has no section [s3]"),
-        ("nonsense", "cannot be read"),
+        ("very-secret", "cannot be read: MissingSectionHeaderError in line 1"),
+        ("[s3]\nverify = true\nvery-secret\n", "cannot be read: ParsingError in line 3"),
+        ("[s3]\nx = very-secret\nx = 1\n", "cannot be read: DuplicateOptionError in line 3"),
+        ("[s3]\nx = \xfc\n", "cannot be read: 'utf-8' codec can't decode byte"),
         ("[s3]\naws_access_key_id = ${S3TARGET_NOT_SET}\n", "names the variable S3TARGET_NOT_SET, which is not set"),
     ],
 )
 def test_a_luigi_cfg_that_is_of_no_use(tmp_path: Path, content: str, told: str) -> None:
-    """Is told, not passed over."""
+    """Is told, not passed over; nor is what stands in it."""
     path = tmp_path / "luigi.cfg"
-    path.write_text(content)
+    path.write_text(content, encoding="latin-1")
     with pytest.raises(ConfigError) as caught:
         read_luigi_cfg(str(path))
     assert told in str(caught.value)
+    assert "very-secret" not in str(caught.value)
+    assert caught.value.__suppress_context__

@@ -50,3 +50,23 @@ def test_bash_completes(run: Run, words: list[str], expected: list[str]) -> None
     )
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.split() == expected
+
+
+def test_the_words_of_fish(run: Run) -> None:
+    """Commands with what they do; long and short options, and words, each by its own flag of complete."""
+    lines = run("completion", "fish").lines
+    assert "complete -c s3target -n __fish_use_subcommand -f -a mb -d 'make a bucket'" in lines
+    about_ls, about_uploads = (
+        f"complete -c s3target -n '__fish_seen_subcommand_from {name}'" for name in ("ls", "uploads")
+    )
+    assert {f"{about_ls} -l recursive", f"{about_ls} -s r", f"{about_uploads} -a abort"} <= set(lines)
+
+
+def test_the_words_of_zsh(run: Run) -> None:
+    """The same; nothing is left to be filled in."""
+    ran = run("completion", "zsh")
+    assert ran.lines[0] == "#compdef s3target"
+    assert "        'mb:make a bucket'" in ran.lines
+    (line,) = [line for line in ran.lines if line.startswith("        uploads) ")]
+    assert line.startswith("        uploads) compadd -- ls abort -h --help ")
+    assert "@" not in ran.out

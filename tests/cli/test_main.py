@@ -147,6 +147,13 @@ def python(*argv: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *argv], env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
+def in_shell(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter, its streams redirected."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    argv = ["/bin/sh", "-c", f"exec {sys.executable} {command}"]
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
@@ -195,16 +202,24 @@ def test_a_reader_that_has_enough_ends_it_quietly(tmp_path: Path) -> None:
     ("closed", "argv", "told"),
     [
         (">&-", "completion bash", "s3target: Bad file descriptor\n"),
+        (">&-", "--help", "s3target: Bad file descriptor\n"),
         ("<&-", "cp - s3://b/k", "s3target: cp -: Bad file descriptor\n"),
         (">&- 2>&-", "completion bash", ""),
     ],
 )
 def test_streams_that_are_closed(closed: str, argv: str, told: str) -> None:
     """Status 1 and a line, as coreutils: what was to be read or written is not lost without a word."""
-    command = ["/bin/sh", "-c", f"exec {sys.executable} -m s3target {argv} {closed}"]
-    env = {**os.environ, **KEYS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = in_shell(f"-m s3target {argv} {closed}", **KEYS, AWS_ENDPOINT_URL="http://127.0.0.1:9")
     assert (done.returncode, done.stderr) == (1, told)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("argv", ["--help", "--version", "ls --help", "completion bash"])
+def test_a_full_disk_is_told(argv: str, unbuffered: str) -> None:
+    """Of help texts too, whether it shows at the first write or at the last."""
+    done = in_shell(f"-m s3target {argv} >/dev/full", PYTHONUNBUFFERED=unbuffered)
+    assert (done.returncode, done.stderr) == (1, "s3target: No space left on device\n")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals here")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from argparse import Namespace
 
@@ -43,6 +44,27 @@ def test_the_only_object_tells_the_total() -> None:
     assert bar.line().startswith(" 25% [######")
 
 
+def test_neither_before_nor_after_is_there_time_left() -> None:
+    """Nothing has passed; nothing is left."""
+    bar, clock, _ = bar_of(100)
+    assert bar.line().endswith("0 B of 100 B, 0 B/s")
+    clock.now += 1
+    bar.add(100)
+    assert bar.line() == f"100% [{24 * '#'}] 100 B of 100 B, 100 B/s"
+    bar.add(50)
+    assert bar.line().startswith(f"100% [{24 * '#'}] 150 B of 100 B")
+
+
+def test_what_is_drawn_is_seen_at_once() -> None:
+    """And so is that it is gone: stderr keeps what ends without a newline."""
+    raw = io.BytesIO()
+    bar = Bar(io.TextIOWrapper(raw), 100, columns=100)
+    bar.add(50)
+    assert b" 50% [" in raw.getvalue()
+    bar.clear()
+    assert raw.getvalue().endswith(b" \r")
+
+
 def test_without_a_total_there_is_no_time_left() -> None:
     """As of stdin."""
     bar, clock, _ = bar_of(None)
@@ -56,6 +78,7 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     bar, clock, _ = bar_of(None)
     clock.now += 100
     bar.add(1024)
+    assert bar.line().endswith(", 10 B/s")
     for second in range(20):
         clock.now += 1
         bar.add(second % 2 << 21)
@@ -102,7 +125,7 @@ def test_bytes_that_are_sent_again_count_once() -> None:
     one, other = bar.counter(), bar.counter()
     clock.now += 1
     for count in (10, 5, 20):
-        one(count, None)
+        one(count, 20)
     other(30, None)
     assert "50 B of 100 B" in bar.line()
 
@@ -126,6 +149,24 @@ def test_a_bar_is_drawn_where_somebody_sees_it(
             bar.add(5)
     assert stream.getvalue().endswith(" \r") is drawn
     assert bool(stream.getvalue()) is drawn
+
+
+def test_lines_go_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is away meanwhile; once it has gone, it stays so."""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(sys, "stdout", screen)
+    output = Output(Namespace(json=False, quiet=False))
+    with output.progress(10) as bar:
+        assert bar
+        bar.add(5)
+        output.tell("cp a b", {})
+    output.tell("cp c d", {})
+    before, between, after = re.split("cp a b\n|cp c d\n", screen.getvalue())
+    assert before.endswith(" \r")
+    assert " 50% [" in between
+    assert between.endswith(" \r")
+    assert after == ""
 
 
 @pytest.mark.parametrize(("told", "taken"), [(120, 120), (0, 80)])

@@ -6,14 +6,14 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from s3target.cli.seaweedfs import find_weed, seaweedfs
-from s3target.errors import ConfigError, TimedOut
+from s3target.cli.seaweedfs import PortTaken, find_weed, seaweedfs
+from s3target.errors import ConfigError, ConnectFailed, TimedOut
 
 ROOT = str(Path(__file__).parents[2])
 
@@ -22,7 +22,6 @@ ROOT = str(Path(__file__).parents[2])
 def no_weed_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Python without the demo extra: nothing beside it, no package, nothing on the PATH."""
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    monkeypatch.setattr(sysconfig, "get_path", lambda name: "/nowhere")
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.setenv("PATH", "/nowhere")
 
@@ -30,6 +29,13 @@ def no_weed_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_program_is_found_without_an_activated_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """It lies beside the interpreter; the PATH need not know."""
     monkeypatch.setenv("PATH", "/nowhere")
+    assert os.access(find_weed(), os.X_OK)
+
+
+def test_the_program_is_found_wherever_pip_has_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which need not be beside the interpreter: a system's Python lies elsewhere than what is installed for it."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert os.access(find_weed(), os.X_OK)
 
 
@@ -56,6 +62,43 @@ def test_too_little_time_is_an_error_and_leaves_no_process() -> None:
         pass
 
 
+@pytest.fixture
+def failing_weed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], Path]:
+    """Puts a weed beside this Python which says so, and ends, so many times; then it is the real one. Its log."""
+
+    def put(says: str, times: int) -> Path:
+        real, log = find_weed(), tmp_path / "tries"
+        fails = f"if [ $(wc -l < {log}) -le {times} ]; then echo '{says}'; exit 3; fi"
+        (tmp_path / "weed").write_text(f'#!/bin/sh\necho x >> {log}\n{fails}\nexec {real} "$@"\n')
+        (tmp_path / "weed").chmod(0o755)
+        (tmp_path / "python").symlink_to(sys.executable)
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+        return log
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("says", "kind", "tries"), [("bind: address already in use", PortTaken, 3), ("no such flag", ConnectFailed, 1)]
+)
+def test_a_server_that_ends_by_itself(
+    failing_weed: Callable[[str, int], Path], says: str, kind: type[ConnectFailed], tries: int
+) -> None:
+    """Is started anew if somebody else had taken a port, but not for ever."""
+    log = failing_weed(says, 9)
+    with pytest.raises(ConnectFailed, match=f"ended by itself with code 3. It said:\n{says}") as caught, seaweedfs():
+        pass
+    assert (type(caught.value), len(log.read_text().split())) == (kind, tries)
+
+
+def test_other_ports_do(failing_weed: Callable[[str, int], Path]) -> None:
+    """At the next try."""
+    log = failing_weed("port 1234 is not available", 1)
+    with seaweedfs() as server:
+        assert server.endpoint_url.startswith("http://127.0.0.1:")
+    assert len(log.read_text().split()) == 2
+
+
 def test_the_secret_is_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is only in the file for its owner, in no log, and not in repr."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -72,7 +115,7 @@ def _text(path: Path) -> str:
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads the server's arguments from /proc")
 def test_nothing_is_left_on_the_machine(tmp_path: Path) -> None:
-    """No process, no folder among the temporary ones, no socket in /tmp."""
+    """No process, no folder among the temporary ones, no socket in /tmp; and it sees no keys or folders of ours."""
     script = f"""
 import pathlib, tempfile
 from s3target.cli.seaweedfs import seaweedfs
@@ -80,9 +123,15 @@ tempfile.tempdir = {str(tmp_path)!r}
 with seaweedfs() as server:
     print(server.pid, *pathlib.Path(f"/proc/{{server.pid}}/cmdline").read_text().split("\\0"))
     print(*pathlib.Path("/tmp").glob("seaweedfs-*.sock"))
+    print(*pathlib.Path(f"/proc/{{server.pid}}/environ").read_text().split("\\0"))
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
-    arguments, then = done.stdout.splitlines()
+    env = {**os.environ, "AWS_ACCESS_KEY_ID": "MINE"}  # which weed would take for a further administrator
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=env, stdout=subprocess.PIPE, check=True, text=True
+    )
+    arguments, then, environment = done.stdout.splitlines()
+    assert "AWS_" not in environment
+    assert f"HOME={tmp_path}/s3target-" in environment
     ports = re.findall(r" -(\w+)\.port\.grpc=(\d+)", arguments)
     sockets = [f"/tmp/seaweedfs-{name}-grpc-{port}.sock" for name, port in ports]
     assert len(set(sockets) & set(then.split())) >= 4, (

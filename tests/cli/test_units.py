@@ -34,7 +34,7 @@ def test_what_is_no_positive_number(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB"), (3 << 50, "3.0 PiB")],
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB"), (3 << 60, "3072.0 PiB")],
 )
 def test_sizes(count: int, text: str) -> None:
     """In powers of 1024."""
@@ -42,7 +42,7 @@ def test_sizes(count: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(5, "5 s"), (119, "119 s"), (600, "10 min"), (7200, "2 h"), (172800, "2 days")]
+    ("seconds", "text"), [(-5, "0 s"), (5, "5 s"), (119, "119 s"), (600, "10 min"), (7200, "2 h"), (172800, "2 days")]
 )
 def test_spans(seconds: float, text: str) -> None:
     """In the unit that says enough."""

@@ -44,13 +44,15 @@ def test_a_copy_is_complete_and_proves_it(run: Run, tmp_path: Path) -> None:
     """Every file, and a manifest that sha256sum reads; its own SHA-256 is told."""
     told = json.loads(run("vendor", "--json", tmp_path).out)
     copy = tmp_path / "s3target"
-    assert files_of(copy) == own_files() | {MANIFEST}
-    assert (told["version"], told["files"]) == (__version__, len(own_files()))
-    assert told["sha256"] == hashlib.sha256((copy / MANIFEST).read_bytes()).hexdigest()
+    assert files_of(copy) == own_files() | {"MANIFEST.sha256"}
+    digest = hashlib.sha256((copy / MANIFEST).read_bytes()).hexdigest()
+    record = {"path": str(copy), "files": len(own_files()), "status": "ok"}
+    assert told == {**record, "version": __version__, "sha256": digest}
     if shutil.which("sha256sum"):
         subprocess.run(["sha256sum", "--strict", "-c", MANIFEST], cwd=copy, check=True, capture_output=True)
     (line,) = run("vendor", "--check", copy).lines
     assert line == f"{copy}: all {len(own_files())} files are as they were copied"
+    assert json.loads(run("vendor", "--check", "--json", copy).out) == record
     assert files_of(copy) == own_files() | {MANIFEST}
 
 
@@ -157,3 +159,4 @@ def test_the_same_version_makes_the_same_bytes(run: Run, tmp_path: Path) -> None
     assert run("vendor", "--force", "--no-luigi", "--zipapp", one).status == 0
     with zipfile.ZipFile(one) as archive:
         assert [name for name in archive.namelist() if "/luigi/" in name] == []
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_DEFLATED}

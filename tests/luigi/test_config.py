@@ -135,10 +135,15 @@ def test_defaults_for_all_sections_are_not_settings(luigi_cfg: Configure, monkey
         "[s3]\nregion_name = eu-west-2\nsts_endpoint_url = http://%(home)s\n"
     )
     assert section() == {"region_name": "eu-west-2", "sts_endpoint_url": "http:///home"}
+    luigi_cfg("[DEFAULT]\nhome = /home\n[s3]\nregion_name = eu-west-2\n")
+    assert section() == {"region_name": "eu-west-2"}
     luigi_cfg("[DEFAULT]\nverify = false\n")
     assert section() == {}
     luigi_cfg("[DEFAULT]\nverify = false\nregion_name = eu-west-1\n[s3]\nregion_name = eu-west-1\nuse_ssl = no\n")
     assert section() == {"region_name": "eu-west-1", "use_ssl": "no"}
+    luigi_cfg("[DEFAULT]\nverify = false\n[s3]\nverify = false\nRegion_name = eu-west-1\n")
+    with pytest.raises(ConfigError, match="'Region_name'; did you mean region_name"):
+        section()
 
 
 def test_variables_are_filled_in(luigi_cfg: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,8 +174,8 @@ def test_a_toml_file_gives_values_with_their_types(luigi_toml: Configure) -> Non
     assert client.transport.options.read_timeout == 1.5
     assert client.transport.options.proxies == {"http": "http://127.0.0.1:9"}
     luigi_toml('[s3]\nregion = "eu-west-2"\n')
-    with pytest.raises(ConfigError, match="did you mean region_name"):
-        _ = S3Client().s3
+    with pytest.raises(ConfigError, match=r"luigi\.cfg \[s3\].*did you mean region_name"):
+        section()
     luigi_toml("[core]\nautoload_range = false\n")
     assert section() == {}
 

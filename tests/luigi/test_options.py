@@ -11,6 +11,7 @@ from luigi.format import Nop
 from connected import client_of
 from s3target import ConfigError, S3Client, S3Target, ServiceError
 from s3target.client import Transport
+from s3target.luigi.options import for_reading
 from s3target.protocol.messages import Request, Response
 from servers.store import Store
 
@@ -206,6 +207,12 @@ def test_a_read_takes_no_other_options(client: S3Client, base: str) -> None:
     for read in (client.get_as_bytes, client.get_key, client.exists):
         with pytest.raises(ConfigError, match="StorageClass"):
             read(f"{base}/key", StorageClass="STANDARD_IA")
+
+
+def test_what_a_write_was_told_and_a_read_needs() -> None:
+    """The key, who pays, whose bucket it is; not the conditions of the write, which a read would take for its own."""
+    needed = {**KEY, "RequestPayer": "requester", "ExpectedBucketOwner": "111122223333"}
+    assert for_reading({**OPTIONS, **needed, "IfMatch": "e", "IfNoneMatch": "*"}) == needed
 
 
 def test_no_url_carries_a_customers_key(client: S3Client, base: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from ...client import Client
 from ...filesystem import S3Path
@@ -12,7 +12,7 @@ from ...protocol.messages import Request, Response
 from ...retry import RetryPolicy
 from ...settings import Settings
 from ...transport import HttpTransport
-from ...value import NamedTuple
+from ...value import Any, NamedTuple
 
 NTP = "set the clock of this machine, by NTP: timedatectl set-ntp true"
 _LABELS = {"ok": "OK", "fixed": "fixed", "failed": "FAILED", "note": "note"}
@@ -58,6 +58,7 @@ class Patient:
         self.location = client.endpoint.locate(path.bucket)
         self.last: Request | None = None
         self.answer: Response | None = None
+        self.certificate: Mapping[str, Any] | None = None
         self.advice: dict[str, str] = {}
 
     def send(self, request: Request) -> Response:

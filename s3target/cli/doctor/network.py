@@ -14,7 +14,9 @@ from ...errors import ConfigError, CredentialsError, S3Error
 from ...protocol.encoding import parse_http_date
 from ...protocol.endpoint import Endpoint
 from ...protocol.messages import Request, Response
+from ...transport.connection import Connection
 from ...transport.proxy import Proxy, find_proxy
+from ...transport.tls import Tls
 from ...value import Any
 from ..arguments import LUIGI_CFG
 from ..output import human_time
@@ -22,21 +24,18 @@ from .finding import NTP, Finding, Patient
 
 _TOLERATED_SKEW = 900.0
 """Seconds by which S3 lets clocks differ: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
-
-
 _SHOWN_ALWAYS = ("region_name", "endpoint_url", "verify", "addressing_style")
 
 
 def settings_in_use(patient: Patient) -> Iterator[Finding]:
-    """One line for each setting that is not the default, and for those that matter anyway."""
+    """One line for each setting that matters anyway, and for those that are not the default."""
     settings = patient.settings
-    told = {name: (value, source) for name, value, source in settings.describe()}
-    for name in _SHOWN_ALWAYS:
-        if name not in told:
-            told[name] = ("AWS" if name == "endpoint_url" else "none", settings.sources[name])
+    told = {name: ("AWS" if name == "endpoint_url" else "none", settings.sources[name]) for name in _SHOWN_ALWAYS}
+    told |= {
+        name: (value, source) for name, value, source in settings.describe() if source != "default" or name in told
+    }
     for name, (value, source) in told.items():
-        if source != "default" or name in _SHOWN_ALWAYS:
-            yield Finding("ok", "setting", f"{name} = {value} ({source})")
+        yield Finding("ok", "setting", f"{name} = {value} ({source})")
 
 
 def luigi_cfg(patient: Patient) -> Iterator[Finding]:
@@ -121,35 +120,28 @@ def reach(patient: Patient) -> Finding:
 
 
 def proxy_and_tls(patient: Patient) -> Finding | None:
-    """The tunnel through a proxy, and the TLS handshake."""
+    """The tunnel through a proxy, and the TLS handshake; the certificate serves the next step."""
     proxy, origin = proxy_of(patient), patient.location.origin
     if origin.scheme != "https" and not (proxy and proxy.scheme == "https"):
         return None
+    connection = Connection(origin, patient.options, proxy, Tls(patient.options), None)
     try:
-        _connected(patient).close()
+        connection.connect()
     except ConfigError as error:
         return Finding("failed", "tls", str(error), "correct verify (AWS_CA_BUNDLE, --ca-bundle)")
     except S3Error as error:
-        refused = proxy is not None and (error.status is not None or str(error).startswith("proxy "))
-        if refused:
+        if error.status is not None or str(error).startswith("proxy "):  # it is the proxy that answered
             return Finding("failed", "proxy", str(error), _ASK)
         return Finding("failed", "tls", str(error), _UNTRUSTED if "not trusted" in str(error) else _NO_HANDSHAKE)
+    if isinstance(connection.sock, ssl.SSLSocket):
+        patient.certificate = connection.sock.getpeercert()
+    connection.close()
     return Finding("ok", "tls", f"handshake with {origin.host}{' through the proxy' if proxy else ''}")
 
 
 _ASK = "ask who runs the proxy, or add the host to NO_PROXY"
 _UNTRUSTED = "get the PEM file of the authority that signed the store's certificate: --ca-bundle FILE, verify = FILE"
 _NO_HANDSHAKE = "check scheme, host and port of endpoint_url"
-
-
-def _connected(patient: Patient) -> Any:
-    from ...transport.connection import Connection
-    from ...transport.tls import Tls
-
-    options = patient.options
-    connection = Connection(patient.location.origin, options, proxy_of(patient), Tls(options), None)
-    connection.connect()
-    return connection
 
 
 def certificate(patient: Patient) -> Finding | None:
@@ -159,11 +151,7 @@ def certificate(patient: Patient) -> Finding | None:
     if patient.options.verify is False:
         remedy = "give the authority's PEM file by verify in place of false"
         return Finding("note", "certificate", "is not checked, so anyone on the way can read and change all", remedy)
-    connection = _connected(patient)
-    try:
-        found = connection.sock.getpeercert() if isinstance(connection.sock, ssl.SSLSocket) else None
-    finally:
-        connection.close()
+    found = patient.certificate
     if not found:
         return None
     left = ssl.cert_time_to_seconds(str(found["notAfter"])) - patient.clock()
@@ -184,7 +172,7 @@ def answers(patient: Patient) -> Finding:
     request = Request("GET", location.origin, location.base_path or "/", query, service="")
     try:
         patient.answer = answer = _read(patient.http.send(request))
-    except (S3Error, OSError) as error:
+    except S3Error as error:
         return Finding("failed", "answer", f"no answer by HTTP: {error}", "is it an S3 store that listens there?")
     server = answer.headers.get("server", "a server that does not say its name")
     if proxy_of(patient) and not is_of_store(answer) and answer.status >= 400:

@@ -7,7 +7,6 @@ the signature nor the Authorization header is part of it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterator
 from itertools import zip_longest
 
@@ -153,7 +152,7 @@ def ours_of(request: Request) -> str:
 
 def first_difference(ours: str, theirs: str) -> tuple[int, str, str] | None:
     """(line from 1, ours, theirs), None if there is none."""
-    pairs = zip_longest(ours.split("\n"), theirs.replace("\r\n", "\n").split("\n"), fillvalue="")
+    pairs = zip_longest(ours.split("\n"), theirs.split("\n"), fillvalue="")
     for number, (our_line, their_line) in enumerate(pairs, 1):
         if our_line.rstrip() != their_line.rstrip():
             return number, our_line, their_line
@@ -201,7 +200,7 @@ def orphans(patient: Patient) -> Finding:
         return Finding("note", "uploads", f"cannot be listed: {error}")
     if not found:
         return Finding("ok", "uploads", "none is unfinished")
-    oldest = max(time.time() - upload.initiated.timestamp() for upload in found)
+    oldest = patient.clock() - min(upload.initiated.timestamp() for upload in found)
     text = f"{len(found)} unfinished, the oldest for {human_time(oldest)}; their parts are stored and billed"
     remedy = f"s3target uploads abort --older-than 1d {path}" if oldest > _DAY else ""
     return Finding("note", "uploads", text, remedy)

@@ -28,7 +28,7 @@ from ..transfer.workers import AT_FIRST, WAITING, Stopped, Workers
 from ..transfer.writer import Writer, WriterOptions
 from ..value import BinaryIO, NamedTuple, replace
 from .output import Bar, Output
-from .places import LocalPath, Place, Stdio
+from .places import LocalPath, Place, Stdio, Taken
 
 _LOOKAHEAD = 10_000
 """Jobs that are made before the first one runs: of so many the sum of bytes is known, and so the time left."""
@@ -61,6 +61,7 @@ class Transfers:
         self._extra_args = dict(options.set)
         check(self._extra_args, UPLOAD | COPY, f"s3target {verb} --set")
         self._stop = threading.Event()
+        self._taken = Taken()
 
     def run(self, jobs: Iterable[Job]) -> None:
         """All of them. S3Error or OSError if the source cannot be listed; what fails of the jobs is told."""
@@ -105,6 +106,8 @@ class Transfers:
             return self._size(job)
         if self._verb == "mv" and isinstance(job.source, S3Path) and isinstance(job.destination, S3Path):
             FileSystem(self._client).check_apart(job.source, job.destination)
+        if isinstance(job.destination, LocalPath) and not alone:
+            self._taken.take(job.destination.path)
         progress = self._guarded(bar.counter(alone) if bar else None)
         options = TransferOptions(threads=None if alone else 4, progress=progress, extra_args=self._extra_args)
         try:

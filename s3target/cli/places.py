@@ -136,6 +136,10 @@ def file_name(relative: str) -> str:
     for fault, found in faults.items():
         if found:
             raise UnsafeName(f"the key {relative!r} {fault}")
+    try:
+        os.fsencode(relative)
+    except UnicodeEncodeError:
+        raise UnsafeName(f"the key {relative!r} has characters that file names here cannot have") from None
     return os.path.join(*segments)
 
 

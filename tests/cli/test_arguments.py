@@ -40,7 +40,8 @@ def test_luigi_cfg_comes_after_the_options(tmp_path: Path, monkeypatch: pytest.M
     """Its [s3] section alone, variables filled in; what came from it is known."""
     monkeypatch.setenv("THE_HOST", "ceph.example")
     path = tmp_path / "luigi.cfg"
-    path.write_text("[DEFAULT]\nx = 1\n[core]\ny = 2\n[s3]\nendpoint_url = http://${THE_HOST}\nregion_name = r%%1\n")
+    text = "[DEFAULT]\nx = 1\n[core]\ny = 2\n[s3]\nendpoint_url = http://${THE_HOST}\nregion_name = r%%1\n"
+    path.write_text(text, encoding="utf-8-sig")  # as editors on Windows do
     assert settings("--luigi-cfg", str(path), "--region", "mine") == (
         {"endpoint_url": "http://ceph.example", "region_name": "mine"},
         {"endpoint_url": LUIGI_CFG},
@@ -52,7 +53,7 @@ def test_luigi_cfg_comes_after_the_options(tmp_path: Path, monkeypatch: pytest.M
     ("content", "told"),
     [
         ("[core]\n", "has no section [s3]"),
-        ("nonsense", "cannot be read"),
+        ("secret = hidden", "luigi.cfg, line 1: a [section] must come before this line"),
         ("[s3]\naws_access_key_id = ${S3TARGET_NOT_SET}\n", "names the variable S3TARGET_NOT_SET, which is not set"),
     ],
 )
@@ -63,3 +64,4 @@ def test_a_luigi_cfg_that_is_of_no_use(tmp_path: Path, content: str, told: str) 
     with pytest.raises(ConfigError) as caught:
         read_luigi_cfg(str(path))
     assert told in str(caught.value)
+    assert "hidden" not in str(caught.value)

@@ -84,6 +84,12 @@ def test_what_may_be_one_file_is_the_same_folded(names: tuple[str, str]) -> None
     assert folded(names[0]) == folded(names[1]) == folded(unicodedata.normalize("NFD", names[0]))
 
 
+def test_a_key_that_the_locale_cannot_write_is_no_file_name() -> None:
+    """As a snowman where file names are Latin-1. It is told, and does not end the copy of the others."""
+    with pytest.raises(UnsafeName, match="characters that file names here cannot have"):
+        file_name("a/\ud800")
+
+
 RESERVED = [
     "con",
     "a/NUL",

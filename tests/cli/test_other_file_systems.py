@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import ntpath
 import os
 import unicodedata
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,10 @@ import pytest
 
 from cli.conftest import Put, Run
 from elsewhere import ignore_case
-from s3target.cli.places import UnsafeName, file_name, folded
+from s3target.cli.copying import _Plan, job_below
+from s3target.cli.places import LocalPath, UnsafeName, file_name, folded, place
+from s3target.filesystem import S3Path
+from scripted import Scripted, client_for
 
 Keys = Callable[[], list[str]]
 moto = pytest.mark.parametrize("store", ["moto"], indirect=True)
@@ -123,3 +128,27 @@ def test_what_windows_keeps_for_itself_is_no_file_name_there(key: str, monkeypat
 def test_harmless_keys_are_file_names_on_windows_too(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sep", "\\")
     assert file_name(key) == key
+
+
+@pytest.fixture
+def backslashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths are those of Windows."""
+    monkeypatch.setattr(os, "path", ntpath)
+    monkeypatch.setattr(os, "sep", "\\")
+
+
+@pytest.mark.usefixtures("backslashes")
+@pytest.mark.parametrize("path", [r"C:\dir\x", "C:/dir/x", r"\\host\share\x", r"dir\x", "C:x"])
+def test_a_file_of_windows_goes_up_under_its_name(path: str) -> None:
+    """However its path is written; the key has none of that."""
+    options = Namespace(recursive=False, raw=False, exclude=[], paths=[path, "s3://b/in/"])
+    plan = _Plan(client_for(Scripted()), Namespace(failure=None), S3Path("b", "in/"), options)
+    (job,) = plan.jobs(place(path))
+    assert (job.source, job.destination) == (LocalPath(path), S3Path("b", "in/x"))
+
+
+@pytest.mark.usefixtures("backslashes")
+def test_an_object_comes_down_to_a_path_of_windows() -> None:
+    """Each slash of a key makes a folder."""
+    job = job_below(LocalPath(r"C:\down"), "a/b", S3Path("b", "k"))
+    assert job.destination == LocalPath(r"C:\down\a\b")

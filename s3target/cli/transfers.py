@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import chain, islice
 
@@ -180,7 +181,8 @@ def _fetch(client: Client, source: S3Path, path: str, options: TransferOptions) 
     if info.modified:
         # As aws s3 does: so that sync sees which of the two is the newer one.
         changed = info.last_modified.timestamp()
-        os.utime(path, (changed, changed))
+        with suppress(OSError):  # a year that Windows does not know, a mount that knows no owners: the file is there
+            os.utime(path, (changed, changed))
     return info.size
 
 

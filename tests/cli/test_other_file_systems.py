@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import ntpath
 import os
@@ -81,6 +82,20 @@ def test_sync_puts_no_two_objects_into_one_file(run: Run, base: str, put: Put, h
         assert ran.status in (1, 3)
         assert json.loads(ran.err)["message"].startswith("another key goes to ")
         assert content_of(home) in ({"a": b"12"}, {"a": b"1"})
+
+
+@moto
+def test_a_file_that_takes_no_time_is_copied_all_the_same(
+    run: Run, put: Put, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a mount without owners; mv removes the source too."""
+
+    def utime(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "utime", utime)
+    assert run("mv", put("a", b"content"), tmp_path / "a").status == 0
+    assert (keys(), content_of(tmp_path)) == ([], {"a": b"content"})
 
 
 @pytest.mark.parametrize("names", [("A", "a"), ("x/É", "X/e\u0301"), ("ß", "SS"), ("ﬁ", "FI")])

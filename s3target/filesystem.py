@@ -192,7 +192,7 @@ class FileSystem:
         """One PutObject of bytes in memory. ConfigError if nothing may be overwritten and the store ignores that."""
         insist(self.client, path.bucket, path.key, extra_args)
         headers = {**headers_for("PutObject", extra_args), **mark(extra_args)}
-        return self.client.call(PutObject(path.bucket, path.key, BytesBody(content), headers))
+        return self.client.call(PutObject(path.bucket, path.key, BytesBody(memoryview(content).cast("B")), headers))
 
     def remove(self, path: S3Path) -> None:
         """Remove the object at this very key; it need not be there."""

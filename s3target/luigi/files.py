@@ -202,12 +202,20 @@ class _PipedWriter(Writer):
     """A Writer that, once a program was given a pipe, has what is written go through it too: nothing overtakes."""
 
     pipe: Pipe | None = None
+    given: tuple[int, ReadableBuffer] | None = None
+    """What was given to StreamedS3File, and by which thread, while the buffer has it."""
 
     def write(self, piece: ReadableBuffer, /) -> int:
         if self.pipe is None:
-            return super().write(piece)
+            return super().write(self._as_given(piece))
         self._check_usable()
         return os.write(self.pipe.descriptor, piece)
+
+    def _as_given(self, piece: ReadableBuffer) -> ReadableBuffer:
+        """The very `bytes`, if piece is what the buffer makes of those that are too long for it: a view of memory."""
+        thread, given = self.given or (0, b"")
+        is_it = type(given) is bytes and len(given) == memoryview(piece).nbytes and thread == threading.get_ident()
+        return given if is_it else piece
 
     def tell(self) -> int:
         if self.pipe is not None:
@@ -253,7 +261,7 @@ class StreamedS3File(io.RawIOBase):
         self.path = self.name = path
         self._committing = partial(writing, s3_client.s3, place)
         self._writer = _PipedWriter(s3_client.s3, place.bucket, place.key, options)
-        self._buffer = io.BufferedWriter(self._writer, _BUFFER_SIZE)
+        self._buffer = io.BufferedWriter(self._writer, KEPT_FROM - 1)
         self._gather = self._buffer.write
         # As they are: Python in between would cost more than what they do.
         self.flush = self._buffer.flush  # type: ignore[method-assign]
@@ -265,10 +273,14 @@ class StreamedS3File(io.RawIOBase):
 
     def write(self, piece: ReadableBuffer, /) -> int:
         """Take all of piece; its length in bytes. Large `bytes` are not copied."""
-        if isinstance(piece, (bytes, memoryview)) and len(piece) >= KEPT_FROM and self._writer.pipe is None:
-            self.flush()
-            return self._writer.write(piece)
-        return self._gather(piece)
+        if type(piece) is bytes and len(piece) < KEPT_FROM:
+            return self._gather(piece)
+        # Through the buffer all the same: its lock keeps threads, and signal handlers, from writing into one another.
+        try:
+            self._writer.given = threading.get_ident(), piece
+            return self._gather(piece)
+        finally:
+            self._writer.given = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         raise io.UnsupportedOperation(f'{self.path} goes up as it is written; to seek in it, use upload="at_close"')

@@ -5,8 +5,8 @@ exception in the `with` block, abort(), a failed write, a dropped reference, the
 that is killed leaves parts behind. What is shorter than one part is one PutObject. One thread at a time.
 
 Parts and memory: without knowing how long the object will be, 10,000 parts of 8 MiB end at 78 GiB. So parts 1 to 1,000
-have part_size, and from there on they grow by 8 MiB every 60 parts. In memory are at most (threads + 1) parts, and as
-many times KEPT_TO where they share pieces:
+have part_size, and from there on they grow by 8 MiB every 60 parts. In memory are at most (threads + 1) parts, and
+KEPT_TO more at either end of each, where pieces are cut:
 
     written so far        7.8 GiB    78 GiB    500 GiB    1 TiB    5 TiB
     size of the part        8 MiB   136 MiB    368 MiB  528 MiB  1.2 GiB
@@ -88,7 +88,7 @@ def part_size_at(number: int, options: WriterOptions) -> int:
 
 
 class PartBuffer:
-    """The content of one part after another: large `bytes` as they were given, copies of all else.
+    """The content of one part after another: pieces that are kept as they were given, copies of all else.
 
     Memory for copies grows while it is filled first, so that a short object takes little.
     """
@@ -104,10 +104,10 @@ class PartBuffer:
         self._copied = self.length = 0
         self.size = size
 
-    def add(self, piece: memoryview) -> int:
-        """Take what there is room for; how many bytes that was."""
+    def add(self, piece: memoryview, keep: bool) -> int:
+        """Take what there is room for; how many bytes that was. keep: do not copy it, it never changes."""
         piece = piece[: self.size - self.length]
-        if len(piece) >= KEPT_FROM and isinstance(piece.obj, bytes) and len(piece.obj) <= KEPT_TO:
+        if keep:
             self._pieces.append(piece)
         else:
             self._copy(piece)
@@ -224,12 +224,13 @@ class Writer(io.RawIOBase):
             raise ValueError("this writer is closed")
         view = memoryview(piece).cast("B")
         length = len(view)
+        keep = type(piece) is bytes and KEPT_FROM <= length <= KEPT_TO
         if self._abandoned:
             return length
         self._check_usable()
         try:
             while view:
-                view = view[self._collect(view) :]
+                view = view[self._collect(view, keep) :]
             self._count += length
             return length
         except BaseException as error:
@@ -295,12 +296,12 @@ class Writer(io.RawIOBase):
         if self._failure is not None:
             raise self._failure
 
-    def _collect(self, view: memoryview) -> int:
+    def _collect(self, view: memoryview, keep: bool) -> int:
         """Take as much of view as the part has room for; how many bytes that was."""
         if self._buffer is None:
             assert self._parts is not None
             self._buffer = self._parts.next_buffer()
-        count = self._buffer.add(view)
+        count = self._buffer.add(view, keep)
         if self._buffer.length == self._buffer.size:
             self._send()
         return count

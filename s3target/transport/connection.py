@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 RECEIVE_SIZE = 64 * 1024
 SMALL_BODY = 64 * 1024
-"""Bytes of a body that go out in one write with the head."""
+"""Bytes of a request that go out in one write."""
 PIECE_SIZE = 256 * 1024
 AT_ONCE = 1 << 30
 """Bytes that one call may be asked to move: macOS refuses what goes beyond 31 bits."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from array import array
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -65,6 +66,8 @@ def test_a_file_is_put(client: S3Client, base: str, file: Path) -> None:
         (b"\x00\xff", b"\x00\xff"),
         (bytearray(b"ab"), b"ab"),
         (memoryview(b"ab"), b"ab"),
+        (memoryview(array("h", [1, 2])), array("h", [1, 2]).tobytes()),
+        (memoryview(array("d", [1.5] * 99_999)), array("d", [1.5] * 99_999).tobytes()),
     ],
 )
 def test_a_string_is_put(client: S3Client, base: str, content: str | bytes, expected: bytes) -> None:

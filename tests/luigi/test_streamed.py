@@ -14,6 +14,8 @@ import sys
 import tarfile
 import threading
 import zipfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import luigi.format
 import pytest
@@ -116,6 +118,23 @@ def test_what_is_written_may_change_afterwards(client, base, upload):
         file.write(bytes(1 << 20))
     with target.open() as file:
         assert file.read() == expected
+
+
+@WAYS
+def test_threads_do_not_write_into_one_another(client, base, upload):
+    """As in any buffered file, what one write() is given stays in one piece: long or short, kept or copied."""
+    target = S3Target(f"{base}/out", format=luigi.format.Nop, client=client, upload=upload)
+    sizes = (10, 60_000, 65_532, 300_000, 1 << 20)
+    expected = {bytes([size % 251]) * size: min(1000, (4 << 20) // size) for size in sizes}
+
+    def write(piece):
+        for _ in range(expected[piece]):
+            file.write(len(piece).to_bytes(4, "big") + piece)
+
+    with target.open("w") as file, ThreadPoolExecutor() as pool:
+        list(pool.map(write, expected))
+    with target.open() as file:
+        assert Counter(iter(lambda: file.read(int.from_bytes(file.read(4), "big")), b"")) == expected
 
 
 @WAYS

@@ -171,16 +171,16 @@ def read_luigi_cfg(path: str) -> dict[str, str]:
     """
     import configparser
 
+    from ..credentials.profiles import fault_of, read_text
+
     parser = configparser.ConfigParser(default_section="", interpolation=None)
     try:
-        with open(path, encoding="utf-8") as file:
-            parser.read_file(file)
+        parser.read_string(read_text(path))
         section = parser["s3"]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--luigi-cfg {path} cannot be read: {error}") from None
-    except configparser.Error as error:  # its text may quote the line, and that a secret
-        number = getattr(error, "lineno", None) or getattr(error, "errors", [(1,)])[0][0]
-        raise ConfigError(f"--luigi-cfg {path} cannot be read: {type(error).__name__} in line {number}") from None
+    except ConfigError as error:
+        raise ConfigError(f"--luigi-cfg {error}") from None
+    except configparser.Error as error:
+        raise ConfigError(f"--luigi-cfg {path}{fault_of(error)}") from None
     except KeyError:
         raise ConfigError(f"--luigi-cfg {path} has no section [s3]") from None
 

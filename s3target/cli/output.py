@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 
 from ..errors import S3Error
@@ -171,8 +171,10 @@ def clock_time(seconds: float) -> str:
 
 
 def moment(when: datetime) -> str:
-    """A time of day and year in the zone of this machine."""
-    return when.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A time of day and year in the zone of this machine; of years that it does not know there, as it is."""
+    with suppress(OverflowError, OSError):  # a store written in Go says year 1 where it knows none
+        when = when.astimezone()
+    return when.isoformat(" ", "seconds")[:19]
 
 
 # ------------------------------------------------------------------------------------------------- the progress bar

@@ -10,6 +10,7 @@ import argparse
 import fnmatch
 import os
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from ..client import Client
@@ -108,6 +109,12 @@ def nothing(path: S3Path) -> NoSuchKey:
     return NoSuchKey(404, "NoSuchKey", "there is nothing", bucket=path.bucket, key=path.key)
 
 
+# https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
+_NOT_ON_WINDOWS = re.compile(
+    r"""(?i)[\x01-\x1f"*:<>?\\|]|[. ](/|$)|(^|/)(con|prn|aux|nul|con(in|out)\$|(com|lpt)[0-9\xb9\xb2\xb3]) *([./]|$)"""
+)
+
+
 class UnsafeName(ConfigError):
     """A key that would leave the folder it is to be written to, or has no like among files."""
 
@@ -122,11 +129,64 @@ def file_name(relative: str) -> str:
         ),
         "has '..' in it, which would lead out of the destination": ".." in segments,
         "has an empty or '.' segment; as a file it would be another name": "" in segments or "." in segments,
-        f"has {os.sep!r} or ':' in it, which file names here cannot have": (
-            os.sep != "/" and (os.sep in relative or ":" in relative)
+        "is no file name on Windows: a character, an end or a name in it is reserved": (
+            os.sep != "/" and _NOT_ON_WINDOWS.search(relative)
         ),
     }
     for fault, found in faults.items():
         if found:
             raise UnsafeName(f"the key {relative!r} {fault}")
+    try:
+        os.fsencode(relative)
+    except UnicodeEncodeError:
+        raise UnsafeName(f"the key {relative!r} has characters that file names here cannot have") from None
     return os.path.join(*segments)
+
+
+def folded(path: str) -> str:
+    """The same for all paths that are one file where letter case and the form of accents do not count."""
+    if path.isascii():
+        return path.lower()
+    from unicodedata import normalize
+
+    return normalize("NFD", normalize("NFD", path).casefold())
+
+
+class Taken:
+    """The files that a run writes, so that no two objects go to one: the later would replace the other, which mv has
+    removed. Kept only where the file system takes "A" and "a" for one name, as those of macOS and Windows do.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._needed: bool | None = None
+        self._taken: set[int] = set()
+
+    def take(self, path: str) -> None:
+        """ConfigError if another path has taken that file."""
+        with self._lock:
+            if self._needed is None:
+                self._needed = _ignores_case(os.path.dirname(os.path.abspath(path)))
+            if self._needed and (name := hash(folded(path))) in self._taken:
+                raise same_file(path)
+            if self._needed:
+                self._taken.add(name)
+
+
+def same_file(path: str) -> ConfigError:
+    return ConfigError(f"another key goes to {path} too, as the file system here takes both names for one")
+
+
+def _ignores_case(folder: str) -> bool:
+    """Whether the file system does, at this folder or where it is to be made."""
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    name = f".s3target-{os.urandom(6).hex()}"
+    try:
+        os.mkdir(os.path.join(folder, name))
+    except OSError:  # nor can a file be made
+        return False
+    try:
+        return os.path.isdir(os.path.join(folder, name.upper()))
+    finally:
+        os.rmdir(os.path.join(folder, name))

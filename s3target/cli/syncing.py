@@ -22,7 +22,7 @@ from ..transfer.plan import MIB, part_count
 from ..value import Any, NamedTuple
 from .copying import is_marker, job_below, lies_in, local_files, sized
 from .output import Output
-from .places import LocalPath, Place, Stdio, excluded
+from .places import LocalPath, Place, Stdio, excluded, folded, same_file
 from .removing import remove, tell_removed
 from .transfers import Job, Transfers
 
@@ -91,25 +91,49 @@ class _Plan:
         self._unread: list[str] = []
         there = self._look(options.destination)
         self._there: dict[str, _State | None] = {name: (seen.size, seen.mark) for name, seen in there}
+        self._spelled: dict[str, str] | None = None
+        self._owners: dict[str, str] = {}
         self.empty = True
 
     def jobs(self) -> Iterator[Job]:
         """What is to be copied."""
         for name, seen in self._look(self._options.source):
             self.empty = False
-            there = self._there.get(name, _ABSENT)
-            if there is None or any(map(name.startswith, self._unread)):
+            if any(map(name.startswith, self._unread)):
                 continue
-            if there is not _ABSENT:
-                self._there[name] = None  # the source has it
-            fault = None
-            try:
-                if there[0] == seen.size and self._is_same(name, seen, there[1]):
-                    continue
-            except OSError as error:
-                fault = error
             job = job_below(self._options.destination, name, seen.place, seen.size, seen.entry)
+            fault: OSError | ConfigError | None = None
+            try:
+                if self._is_there(name, seen):
+                    continue
+            except (OSError, ConfigError) as error:
+                fault = error
             yield job._replace(fault=fault) if fault else job if seen.entry else sized(job)
+
+    def _is_there(self, name: str, seen: Seen) -> bool:
+        """Whether the destination has the same. ConfigError if it has only a file in which another name lies."""
+        spelled = self._spelling(name)
+        there = self._there.get(spelled, _ABSENT)
+        if there is None:
+            if self._owners.get(spelled, spelled) != name:
+                raise same_file(name)
+            return True
+        if there is not _ABSENT:
+            self._there[spelled] = None  # the source has it
+        if spelled != name:
+            self._owners[spelled] = name
+        return there[0] == seen.size and self._is_same(name, seen, there[1])
+
+    def _spelling(self, name: str) -> str:
+        """How the destination spells it, where the file system takes several spellings for one name."""
+        folder = self._options.destination
+        if name in self._there or not isinstance(folder, LocalPath) or not self._there:
+            return name
+        if not os.path.lexists(os.path.join(folder.path, name)):
+            return name
+        if self._spelled is None:
+            self._spelled = {folded(each): each for each in self._there}
+        return self._spelled.get(folded(name), name)
 
     def surplus(self) -> list[str]:
         """What the source has not, once jobs() is through."""

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import chain, islice
 
@@ -28,7 +29,7 @@ from ..transfer.workers import AT_FIRST, WAITING, Stopped, Workers
 from ..transfer.writer import Writer, WriterOptions
 from ..value import BinaryIO, NamedTuple, replace
 from .output import Bar, Output
-from .places import LocalPath, Place, Stdio
+from .places import LocalPath, Place, Stdio, Taken
 
 _LOOKAHEAD = 10_000
 """Jobs that are made before the first one runs: of so many the sum of bytes is known, and so the time left."""
@@ -61,6 +62,7 @@ class Transfers:
         self._extra_args = dict(options.set)
         check(self._extra_args, UPLOAD | COPY, f"s3target {verb} --set")
         self._stop = threading.Event()
+        self._taken = Taken()
 
     def run(self, jobs: Iterable[Job]) -> None:
         """All of them. S3Error or OSError if the source cannot be listed; what fails of the jobs is told."""
@@ -105,6 +107,8 @@ class Transfers:
             return self._size(job)
         if self._verb == "mv" and isinstance(job.source, S3Path) and isinstance(job.destination, S3Path):
             FileSystem(self._client).check_apart(job.source, job.destination)
+        if isinstance(job.destination, LocalPath) and not alone:
+            self._taken.take(job.destination.path)
         progress = self._guarded(bar.counter(alone) if bar else None)
         options = TransferOptions(threads=None if alone else 4, progress=progress, extra_args=self._extra_args)
         try:
@@ -177,7 +181,8 @@ def _fetch(client: Client, source: S3Path, path: str, options: TransferOptions) 
     if info.modified:
         # As aws s3 does: so that sync sees which of the two is the newer one.
         changed = info.last_modified.timestamp()
-        os.utime(path, (changed, changed))
+        with suppress(OSError):  # a year that Windows does not know, a mount that knows no owners: the file is there
+            os.utime(path, (changed, changed))
     return info.size
 
 

@@ -33,7 +33,7 @@ def read_sections(path: str) -> Sections:
     try:
         parser.read_string(text, source=path)
     except configparser.Error as error:
-        fault = _place(error)
+        fault = fault_of(error)
     if fault:  # raised here, so that it does not have the other one, which quotes the line, as its context
         raise ConfigError(f"{path}{fault}; correct the file")
     return {
@@ -54,8 +54,8 @@ def read_text(path: str) -> str:
     raise ConfigError(f"{path} {fault}")  # here, so that it does not have the other one, with the text, as its context
 
 
-def _place(error: configparser.Error) -> str:
-    """Without the text of the line."""
+def fault_of(error: configparser.Error) -> str:
+    """What follows the file's name in a message, without the text of the line, which may be a secret."""
     import configparser
 
     if isinstance(error, configparser.DuplicateOptionError):

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from ..errors import BadResponse, ConfigError, RefreshFailed
@@ -150,14 +151,19 @@ class Process(Provider):
         import shlex
         import subprocess
 
+        windows = os.name == "nt"  # where a program gets its command line as it is, and "\\" is a part of paths
         try:
-            words = shlex.split(command)
+            words = shlex.split(command, posix=not windows)
         except ValueError as error:
             raise ConfigError(f"credential_process of profile {self._profile!r} cannot be split: {error}") from None
         what = f"credential_process of profile {self._profile!r} ({words[0] if words else 'empty'})"
         try:
             done = subprocess.run(  # noqa: S603 - what the user's own file says
-                words, capture_output=True, timeout=self.timeout, env=dict(self._sources.environ), check=False
+                command if windows else words,
+                capture_output=True,
+                timeout=self.timeout,
+                env=dict(self._sources.environ),
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise RefreshFailed(f"{what} gave no answer in {self.timeout:.0f} s") from None

@@ -7,16 +7,18 @@ elsewhere than at the end calls forget(). Nothing here fails or waits: what is n
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Mapping
 from functools import partial
 
 from ..client import Client
 from ..errors import S3Error
-from ..protocol.messages import FileSlice, Headers
+from ..protocol.messages import Headers
 from ..protocol.operations.multipart import UploadPart
 from ..protocol.options import headers_for
 from .plan import MAX_PARTS, TransferOptions
+from .upload import StoppableSlice
 from .workers import Ticket, Workers, end_threads
 
 
@@ -31,6 +33,7 @@ class HashAhead:
         self._workers = Workers(1, waiting=MAX_PARTS)
         self._process = os.getpid()
         self._following = True
+        self._useless = threading.Event()
         # Also when the interpreter ends: once it clears the modules, threads cannot be waited for any more.
         self._finish = weakref.finalize(self, end_threads, self._workers, self._process)
 
@@ -46,14 +49,15 @@ class HashAhead:
         if os.getpid() != self._process or index == MAX_PARTS:
             self._following = False
             return
-        body = FileSlice(path, index * self._part_size, self._part_size)
+        body = StoppableSlice(path, index * self._part_size, self._part_size, self._useless)
         self._tickets.append(self._workers.submit(partial(self._hash, index + 1, body)))
 
-    def _hash(self, number: int, body: FileSlice) -> Headers:
+    def _hash(self, number: int, body: StoppableSlice) -> Headers:
         return self._client.prepare(self._part(number, body)).headers
 
     def forget(self) -> None:
-        """What is known does not hold any more, and nothing will."""
+        """What is known does not hold any more, and nothing will. The file is not read any longer."""
+        self._useless.set()
         self.parts()
         self._tickets.clear()
 
@@ -61,4 +65,5 @@ class HashAhead:
         """By part number, the headers with its hashes, of those that are known. It follows no longer."""
         self._following = False
         self._finish()
+        self._useless.set()
         return {number: ticket.result() for number, ticket in enumerate(self._tickets, 1) if ticket.done}

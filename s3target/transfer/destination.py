@@ -1,7 +1,8 @@
 """The file that a download makes: written beside its final name by many threads, then renamed.
 
 Contract: at the final name there is what was there before, or all of the new file, never a part of it. The temporary
-file is made safely (O_EXCL), with the permissions that open() would give, and is gone when the `with` block is left.
+file is made safely (O_EXCL), with the permissions that open() would give, and is gone when the `with` block is left;
+on Windows, if a thread still writes to it, when that is done.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Destination:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path) if os.path.islink(path) else path
+        self._left = False
         self._lock = threading.Lock()
 
     def __enter__(self) -> Destination:
@@ -41,12 +43,16 @@ class Destination:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._left = True
         try:
             if self._users:
                 self._release()
         finally:
-            with suppress(OSError):  # it is not there any more after commit()
-                os.unlink(self._temporary)
+            self._remove()
+
+    def _remove(self) -> None:
+        with suppress(OSError):  # it is not there any more after commit(); Windows removes no open file
+            os.unlink(self._temporary)
 
     def _check(self) -> None:
         folder = os.path.dirname(self.path) or os.curdir
@@ -64,15 +70,15 @@ class Destination:
             )
 
     def allocate(self, size: int) -> None:
-        """Give the file its size. OSError (ENOSPC) at once if the file system has not that much free.
+        """Give the file its size, where that costs nothing. OSError (ENOSPC) at once if there is not that much free.
 
-        Not posix_fallocate(): where the file system lacks it, libc writes into each block in turn instead.
+        Not posix_fallocate(): where the file system lacks it, libc writes into each block in turn instead; on Windows
+        so does ftruncate().
         """
+        if _free(self._temporary) < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
         if hasattr(os, "statvfs"):
-            free = os.statvfs(self._temporary)
-            if free.f_blocks and free.f_bfree * free.f_frsize < size:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
-        os.ftruncate(self._descriptor, size)
+            os.ftruncate(self._descriptor, size)
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -84,6 +90,8 @@ class Destination:
             yield
         finally:
             self._release()
+            if self._left:
+                self._remove()
 
     def _release(self) -> None:
         with self._lock:
@@ -114,3 +122,13 @@ class Destination:
         """Close the file and rename it."""
         self._release()
         os.replace(self._temporary, self.path)
+
+
+def _free(path: str) -> float:
+    """Bytes that the file system of the file at `path` has left."""
+    if not hasattr(os, "statvfs"):
+        from shutil import disk_usage
+
+        return disk_usage(path).free
+    free = os.statvfs(path)
+    return free.f_bfree * free.f_frsize if free.f_blocks else float("inf")

@@ -11,6 +11,7 @@ import re
 import select
 import socket
 import struct
+import sys
 import time
 from io import BufferedIOBase
 
@@ -28,7 +29,8 @@ RECEIVE_SIZE = 64 * 1024
 SMALL_BODY = 64 * 1024
 """Bytes of a request that go out in one write."""
 PIECE_SIZE = 256 * 1024
-SENDFILE_SIZE = 1 << 30
+AT_ONCE = 1 << 30
+"""Bytes that one call may be asked to move: macOS refuses what goes beyond 31 bits."""
 _WAIT_FOR_ALL = getattr(socket, "MSG_WAITALL", 0)
 _BAD_IN_HOST = re.compile(r"[\x00-\x20\x7f]")
 
@@ -213,12 +215,13 @@ class Connection:
 
     def _send_file(self, body: Body, reader: BinaryIO) -> int:
         """The number of bytes sent: fewer than announced if there are no more."""
-        if not (isinstance(body, FileSlice) and type(self.sock) is socket.socket and hasattr(os, "sendfile")):
+        # Not on macOS and BSD: interrupted by a signal, Python sends there again what has gone (its issue 80669).
+        if not (isinstance(body, FileSlice) and self._plain and sys.platform == "linux"):
             return self._send_pieces(cast(BufferedIOBase, reader), body.length)
         out, source, sent = self.sock.fileno(), reader.fileno(), 0
         try:
             while sent < body.length:
-                count = os.sendfile(out, source, body.offset + sent, min(body.length - sent, SENDFILE_SIZE))
+                count = os.sendfile(out, source, body.offset + sent, min(body.length - sent, AT_ONCE))
                 if not count:
                     break
                 sent += count
@@ -254,7 +257,7 @@ class Connection:
         if not self._plain:
             return self._receive_records(view)
         try:
-            return cast(int, self.sock.recv_into(view, 0, _WAIT_FOR_ALL))
+            return cast(int, self.sock.recv_into(view, min(len(view), AT_ONCE), _WAIT_FOR_ALL))
         except OSError as error:
             raise self.failure(error, True) from error
 
@@ -272,7 +275,7 @@ class Connection:
     def receive_some(self, view: memoryview) -> int:
         """What has come. For bodies of unknown length: they ask for more than there may be."""
         try:
-            return cast(int, self.sock.recv_into(view))
+            return cast(int, self.sock.recv_into(view[:AT_ONCE]))
         except OSError as error:
             raise self.failure(error, True) from error
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import time
+from datetime import datetime, timezone
 
 import pytest
 
 from s3target.cli.arguments import duration, positive
-from s3target.cli.output import clock_time, human_size, human_time
+from s3target.cli.output import clock_time, human_size, human_time, moment
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,16 @@ def test_spans(seconds: float, text: str) -> None:
 def test_clock_times(seconds: float, text: str) -> None:
     """Hours only where there are some."""
     assert clock_time(seconds) == text
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs tzset")
+def test_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In local time; the first year, which stands for no time at all with some stores, has none west of Greenwich."""
+    monkeypatch.setenv("TZ", "XXX+5")
+    time.tzset()
+    try:
+        assert moment(datetime(2026, 1, 1, 7, 8, 9, tzinfo=timezone.utc)) == "2026-01-01 02:08:09"
+        assert moment(datetime(1, 1, 1, tzinfo=timezone.utc)) == "0001-01-01 00:00:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

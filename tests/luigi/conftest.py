@@ -70,12 +70,14 @@ def in_environment(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
 
 LUIGIS_OWN = "ignore:datetime.datetime.utc:DeprecationWarning:luigi.parameter"
 """What Luigi 3.6 is warned of on Python 3.12 or later."""
+FORK = "ignore:This process:DeprecationWarning"
+"""What Luigi is warned of when it forks its workers, before it does from Python 3.15 on."""
 
 
 @pytest.fixture(scope="session")
 def strict() -> tuple[str, ...]:
     """Python's options with which warnings are errors, except Luigi's own."""
-    return "-W", "error", "-W", LUIGIS_OWN
+    return "-W", "error", "-W", LUIGIS_OWN, "-W", FORK
 
 
 @pytest.fixture

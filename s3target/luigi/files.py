@@ -11,6 +11,7 @@ import io
 import os
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,7 @@ class AtomicS3File(AtomicLocalFile):
             self.abort()
 
     def __del__(self) -> None:
-        if "_temporary" in self.__dict__:
+        if "_temporary" in self.__dict__ and not self._temporary.closed:
             self.abort()
 
 
@@ -142,6 +143,8 @@ class _TemporaryFile(io.FileIO):
         except OSError:
             os.remove(path)
             raise
+        # At the end of the interpreter, while there still are modules to do it with.
+        self._last_resort = weakref.finalize(self, _discard, weakref.ref(self))
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
@@ -176,6 +179,12 @@ class _TemporaryFile(io.FileIO):
         if self._owner == os.getpid():
             with contextlib.suppress(FileNotFoundError):
                 _remove(str(self.name))
+
+
+def _discard(file: weakref.ref[_TemporaryFile]) -> None:
+    temporary = file()
+    if temporary is not None:
+        temporary.discard()
 
 
 def _remove(path: str) -> None:

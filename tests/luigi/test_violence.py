@@ -252,6 +252,9 @@ print("written", flush=True)
 how = sys.argv[2]
 if how == "sys.exit":
     sys.exit(3)
+if how == "held to the end":
+    sys.kept = kept
+    sys.exit(3)
 if how == "exception":
     raise ValueError("the task's own")
 if how == "in a block":
@@ -296,7 +299,13 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize(
     ("how", "status"),
-    [("sys.exit", {3}), ("exception", {1}), ("in a block", {3}), ("SIGINT", {1, -signal.SIGINT})],
+    [
+        ("sys.exit", {3}),
+        ("held to the end", {3}),  # where the modules are gone before the files
+        ("exception", {1}),
+        ("in a block", {3}),
+        ("SIGINT", {1, -signal.SIGINT}),
+    ],
 )
 def test_a_process_that_ends(
     die: Callable[[str], int], store: MisbehavingStore, folder: Path, how: str, status: set[int]

@@ -144,7 +144,7 @@ class _TemporaryFile(io.FileIO):
             os.remove(path)
             raise
         # At the end of the interpreter, while there still are modules to do it with.
-        self._last_resort = weakref.finalize(self, _discard, weakref.ref(self))
+        weakref.finalize(self, _discard, weakref.ref(self))
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
